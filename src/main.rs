@@ -1,0 +1,2 @@
+//! The `falconry` command: one thin file per job.
+fn main() {}
