@@ -5,13 +5,17 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
+use tokio::task::AbortHandle;
+
 use super::ConnectionId;
 
 /// What the worker holds of a connection: a way to ask it to close.
 #[derive(Default)]
 pub(crate) struct Handle {
     close_requested: Cell<bool>,
+    aborted: Cell<bool>,
     waker: RefCell<Option<Waker>>,
+    task: RefCell<Option<AbortHandle>>,
 }
 
 impl Handle {
@@ -27,6 +31,16 @@ impl Handle {
         if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             *waker = Some(cx.waker().clone());
         }
+    }
+
+    /// Whether the shutdown deadline ended it.
+    pub(crate) fn aborted(&self) -> bool {
+        self.aborted.get()
+    }
+
+    /// Names the task of the connection.
+    pub(crate) fn set_task(&self, task: AbortHandle) {
+        *self.task.borrow_mut() = Some(task);
     }
 
     fn request_close(&self) {
@@ -66,6 +80,16 @@ impl Manager {
     pub(crate) fn request_close(&self) {
         for handle in self.connections.borrow().values() {
             handle.request_close();
+        }
+    }
+
+    /// Ends all connections now.
+    pub(crate) fn abort(&self) {
+        for handle in self.connections.borrow().values() {
+            handle.aborted.set(true);
+            if let Some(task) = handle.task.borrow().as_ref() {
+                task.abort();
+            }
         }
     }
 

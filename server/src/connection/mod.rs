@@ -22,8 +22,8 @@ pub use tls::TlsLayer;
 
 pub(crate) use date::DateCache;
 pub(crate) use limit::ConnectionPermit;
-pub(crate) use layer::Terminal;
-pub(crate) use manager::{Handle, Manager};
+pub(crate) use layer::{Serving, Terminal};
+pub(crate) use manager::{Entry, Handle, Manager};
 pub(crate) use select::{Selected, select};
 pub(crate) use timer::Timer;
 

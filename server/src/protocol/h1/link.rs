@@ -13,7 +13,7 @@ use super::respond::{self, Answer, Framing};
 use crate::application::{
     Fault, HandlerError, HttpVersion, Request, Response, ResponseFault,
 };
-use crate::connection::{ConnectionPermit, EndReason};
+use crate::connection::{ConnectionPermit, EndReason, Permit};
 use crate::connection::input::Input;
 use crate::connection::io::{Io, Stop};
 use crate::host::Services;
@@ -42,6 +42,8 @@ pub(super) struct H1Link<'c> {
     phase: Phase,
     /// What ends the connection after a response that answers a fault.
     failure: Option<EndReason>,
+    /// Held while the connection is upgraded.
+    permit: Option<Permit>,
 }
 
 /// What is left of the request content.
@@ -118,6 +120,7 @@ impl<'c> H1Link<'c> {
             rate: ReadRate::default(),
             phase: Phase::Pending,
             failure: None,
+            permit: None,
         }
     }
 
@@ -353,7 +356,11 @@ impl<'c> H1Link<'c> {
             }
         }
         // Whoever waits for content must not hold back what the client may be waiting for.
-        if self.io.queued() > 0 && self.io.input.is_empty() {
+        let waits = match &self.content {
+            Content::Chunked(chunked) => chunked.ready == 0,
+            _ => self.io.input.is_empty(),
+        };
+        if waits && self.io.queued() > 0 {
             ready!(self.io.poll_flush(cx))?;
         }
         Poll::Ready(Ok(()))
@@ -485,9 +492,10 @@ impl Link for H1Link<'_> {
             return Err(fault.into());
         }
         let permit = self.services.upgraded.acquire().ok_or(ResponseFault::TooManyUpgrades)?;
+        self.permit = Some(permit);
         if let Some(connection) = self.features.get::<ConnectionPermit>() {
             // It counts as upgraded from now on, and no longer as a connection.
-            connection.0.set(Some(permit));
+            drop(connection.0.take());
         }
         respond::switching(&mut self.io.output, response, self.services);
         self.phase = Phase::Upgraded;

@@ -22,6 +22,7 @@ use crate::application::{
 use crate::connection::{ConnectionInfo, EndReason};
 use crate::connection::io::{Io, Stop};
 use crate::host::Services;
+use crate::protocol::NO_REQUEST;
 
 /// What one request needs and the next one uses again. Rented from the worker while a connection
 /// has something to do.
@@ -48,6 +49,17 @@ pub(crate) async fn serve<A: Application>(
     let reason = engine.requests().await;
     engine.close(reason).await;
     reason
+}
+
+/// Queues the answer to a TLS handshake on a cleartext endpoint: a client that shows it in an error
+/// message then says what is wrong.
+pub(crate) fn refuse_tls(io: &mut Io, services: &Services) {
+    let mut response = Response::default();
+    let fault = "TLS handshake on a cleartext endpoint: use http:// here, or the https:// endpoint";
+    respond::explain(&mut response, 400, &fault, NO_REQUEST);
+    let answer =
+        Answer { version: HttpVersion::Http11, head: false, persistent: false, keep_alive: false };
+    respond::whole(&mut io.output, &mut response, answer, services);
 }
 
 struct Engine<'c, A> {
