@@ -31,5 +31,5 @@ mod limits;
 mod protocol;
 
 pub use falconry_wire::h1::Profile;
-pub use host::{Endpoint, Running, Server};
+pub use host::{Endpoint, Listening, Running, Server};
 pub use limits::{DataRate, Limits};

@@ -50,8 +50,6 @@ pub struct Limits {
     pub connections: Option<u64>,
     /// Upgraded connections of the whole server, which no longer count above. Default `None`.
     pub upgraded_connections: Option<u64>,
-    /// A TLS handshake in all. Default 10 s.
-    pub tls_handshake_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -70,7 +68,6 @@ impl Default for Limits {
             response_rate: rate,
             connections: None,
             upgraded_connections: None,
-            tls_handshake_timeout: Duration::from_secs(10),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A transport turns a [`ListenAddress`] into [`Bound`] sockets, those into [`Listener`]s inside a
 //! worker's runtime, and accepted connections into a [`Connection`]: a [`Stream`] and two
 //! [`Endpoint`]s. TCP, Unix domain sockets and an in-memory transport look alike from above; TLS
-//! wraps any of them. Another transport joins by implementing [`Bound`],
+//! wraps any of them ([`tls::accept`]). Another transport joins by implementing [`Bound`],
 //! [`Listener`] and [`Stream`].
 //!
 //! Connections live on one worker thread from [`Accepted::open`] on, hence a stream need not be
@@ -15,6 +15,7 @@ mod endpoint;
 pub mod memory;
 pub mod pipe;
 pub mod tcp;
+pub mod tls;
 #[cfg(unix)]
 pub mod unix;
 

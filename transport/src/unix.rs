@@ -136,3 +136,101 @@ impl Stream for UnixStream {
 
     fn set_reset_on_close(&mut self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::accept::{AcceptErrors, next};
+    use crate::{ListenAddress, Target, dial};
+
+    /// A directory of one test, removed when it ends.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("falconry-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn socket(&self) -> PathBuf {
+            self.0.join("socket")
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_carries_octets_and_the_file_goes_with_the_listener() {
+        let directory = Directory::new("unix-connection");
+        let path = directory.socket();
+        let address: ListenAddress = format!("unix:{}", path.display()).parse().unwrap();
+        let mut group = address.bind_group(4).unwrap();
+        assert_eq!(group.len(), 1, "the owner of the one socket hands connections on");
+        let mut listener = group.remove(0).listen().unwrap();
+        let mut client = dial(&Target::Unix(path.clone())).await.unwrap();
+        let accepted = next(listener.as_mut(), &mut AcceptErrors::new()).await;
+        let mut server = accepted.open().unwrap();
+        assert_eq!(server.local.to_string(), address.to_string());
+        assert_eq!(server.remote, Endpoint::Unix(None));
+        client.write_all(b"x").await.unwrap();
+        crate::readable(&mut server.stream).await.unwrap();
+        assert_eq!(server.stream.read_u8().await.unwrap(), b'x');
+        assert!(path.exists());
+        drop(listener);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_stale_socket_is_replaced() {
+        let directory = Directory::new("unix-stale");
+        let path = directory.socket();
+        drop(net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists(), "the standard library leaves the file behind");
+        let bound = bind(&path).unwrap();
+        net::UnixStream::connect(&path).unwrap();
+        drop(bound);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_live_socket_is_left_alone() {
+        let directory = Directory::new("unix-live");
+        let path = directory.socket();
+        let _live = net::UnixListener::bind(&path).unwrap();
+        let error = bind(&path).err().expect("somebody listens there");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert!(error.to_string().contains("another process"), "{error}");
+        net::UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_no_socket_is_left_alone() {
+        let directory = Directory::new("unix-file");
+        let path = directory.socket();
+        fs::write(&path, "precious").unwrap();
+        let error = bind(&path).err().expect("a file is there");
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn a_successors_file_is_not_removed() {
+        let directory = Directory::new("unix-successor");
+        let path = directory.socket();
+        let first = bind(&path).unwrap();
+        // Kept under another name, so that the inode cannot be given out again.
+        fs::rename(&path, directory.0.join("moved")).unwrap();
+        let _second = bind(&path).unwrap();
+        drop(first);
+        net::UnixStream::connect(&path).unwrap();
+    }
+}

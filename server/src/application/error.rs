@@ -2,11 +2,12 @@
 
 use std::io;
 
+use falconry_wire::field::FieldFault;
 use falconry_wire::h1;
 use falconry_wire::section::Section;
 
 /// A fault of the request that shows after its head: each knows its status.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
     /// The content breaks the syntax of HTTP/1.1.
@@ -59,7 +60,7 @@ impl Fault {
 pub enum ResponseFault {
     /// A name that is no token, or a value with control characters.
     #[error("field that may not be sent: {0}")]
-    Field(h1::Fault),
+    Field(FieldFault),
     /// Content-Length, Transfer-Encoding, Connection: the protocol writes these itself.
     #[error("field that the protocol writes itself")]
     FramingField,

@@ -71,7 +71,7 @@ where
 /// ```
 pub fn asynchronous<F>(function: F) -> impl Handler
 where
-    F: for<'a, 'b, 'c> AsyncHandler<'a, 'b, 'c> + Send + Sync + 'static,
+    F: AsyncFn(&mut Exchange<'_>) -> Result<(), HandlerError> + Send + Sync + 'static,
 {
     Asynchronous(function)
 }
@@ -80,30 +80,9 @@ struct Asynchronous<F>(F);
 
 impl<F> Handler for Asynchronous<F>
 where
-    F: for<'a, 'b, 'c> AsyncHandler<'a, 'b, 'c> + Send + Sync + 'static,
+    F: AsyncFn(&mut Exchange<'_>) -> Result<(), HandlerError> + Send + Sync + 'static,
 {
     fn handle<'a>(&'a self, exchange: &'a mut Exchange<'_>) -> Handled<'a> {
-        Handled::later(self.0.call(exchange))
-    }
-}
-
-/// An `async fn(&mut Exchange<'_>) -> Result<(), HandlerError>`, whatever the lifetimes.
-///
-/// Stands for a bound on `Fn` that also bounds the future it gives; see [`asynchronous`].
-pub trait AsyncHandler<'a, 'b, 'c> {
-    /// The future of the function.
-    type Future: Future<Output = Result<(), HandlerError>> + 'b;
-    /// Calls the function.
-    fn call(&'a self, exchange: &'b mut Exchange<'c>) -> Self::Future;
-}
-
-impl<'a, 'b, 'c: 'b, F, R> AsyncHandler<'a, 'b, 'c> for F
-where
-    F: Fn(&'b mut Exchange<'c>) -> R,
-    R: Future<Output = Result<(), HandlerError>> + 'b,
-{
-    type Future = R;
-    fn call(&'a self, exchange: &'b mut Exchange<'c>) -> R {
-        self(exchange)
+        Handled::later(async move { (self.0)(exchange).await })
     }
 }

@@ -28,7 +28,7 @@ pub enum EndReason {
     HttpVersionNotSupported,
     /// The TLS handshake failed.
     TlsHandshakeFailed,
-    /// The TLS handshake took longer than [`crate::Limits::tls_handshake_timeout`].
+    /// The TLS handshake took longer than the endpoint's acceptor allows.
     TlsHandshakeTimeout,
     /// Idle for longer than [`crate::Limits::keep_alive_timeout`].
     KeepAliveTimeout,

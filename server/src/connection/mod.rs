@@ -16,13 +16,13 @@ mod tls;
 pub use end_reason::EndReason;
 pub use features::Features;
 pub use id::ConnectionId;
-pub use layer::{ConnectionLayer, Next};
+pub use layer::{ConnectionLayer, Next, Serving};
 pub use limit::{ConnectionLimit, Permit, Quota};
 pub use tls::TlsLayer;
 
 pub(crate) use date::DateCache;
 pub(crate) use limit::ConnectionPermit;
-pub(crate) use layer::{Serving, Terminal};
+pub(crate) use layer::Terminal;
 pub(crate) use manager::{Entry, Handle, Manager};
 pub(crate) use select::{Selected, select};
 pub(crate) use timer::Timer;

@@ -24,11 +24,6 @@ impl Timer {
         self.deadline = Some(deadline);
     }
 
-    /// Takes the deadline away.
-    pub(crate) fn clear(&mut self) {
-        self.deadline = None;
-    }
-
     /// Ready once the deadline has passed; pending for ever without one.
     pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.deadline else { return Poll::Pending };

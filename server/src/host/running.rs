@@ -6,18 +6,17 @@ use std::sync::mpsc as sync_mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use falconry_transport::Endpoint;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::worker::{Order, Parts, Worker};
-use super::{Counters, Quotas, Server, Totals};
+use super::{Counters, Listening, Quotas, Server, Totals};
 use crate::application::Application;
 
 /// A server that is serving. Dropping it stops the server without a drain.
 pub struct Running {
-    endpoints: Vec<Endpoint>,
+    endpoints: Vec<Listening>,
     orders: watch::Sender<Order>,
     workers: Vec<JoinHandle<()>>,
     counters: Vec<Arc<Counters>>,
@@ -66,7 +65,7 @@ fn run<A: Application>(
 
 impl Running {
     /// Where it listens, in the order of the endpoints; port 0 is resolved.
-    pub fn endpoints(&self) -> &[Endpoint] {
+    pub fn endpoints(&self) -> &[Listening] {
         &self.endpoints
     }
 

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use falconry_transport::accept::{self, AcceptErrors};
-use falconry_transport::{Accepted, Bound, Listener, block};
+use falconry_transport::{Accepted, Bound, Listener, Scheme, block};
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::endpoint::Source;
-use super::{Counters, Endpoint, Options, Quotas, Services};
+use super::{Counters, Endpoint, Listening, Options, Quotas, Services};
 use crate::application::Application;
 use crate::connection::{
     ConnectionContext, ConnectionId, ConnectionInfo, ConnectionLayer, ConnectionLimit, EndReason,
@@ -42,7 +42,7 @@ type Layers = Arc<[Box<dyn ConnectionLayer>]>;
 /// The sockets and channels of all workers before they start.
 pub(crate) struct Parts {
     pub(crate) workers: Vec<Part>,
-    pub(crate) endpoints: Vec<falconry_transport::Endpoint>,
+    pub(crate) endpoints: Vec<Listening>,
 }
 
 /// What one worker accepts from.
@@ -72,6 +72,10 @@ impl Parts {
         let threads = self.workers.len();
         let sockets = if options.single_acceptor { 1 } else { threads };
         let bound = match endpoint.source {
+            Source::Address(address) if address.scheme == Scheme::Https && !endpoint.has_tls => {
+                let fault = format!("{address} is a TLS endpoint without a certificate");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, fault));
+            }
             Source::Address(address) => address.bind_group(sockets)?,
             Source::Bound(bound) => vec![bound],
         };
@@ -91,7 +95,7 @@ impl Parts {
             }
         }
         for (place, sockets) in places {
-            self.endpoints.push(place);
+            self.endpoints.push(Listening { tls: endpoint.has_tls, endpoint: place });
             let shared = sockets.len() < threads;
             for (number, socket) in sockets.into_iter().enumerate() {
                 // Unix sockets and in-memory listeners of several endpoints start at different workers.
