@@ -70,7 +70,7 @@ async fn read_more(
 /// The request's trailers that may be sent back, copied because the response borrows the exchange.
 fn trailers(exchange: &Exchange<'_>) -> FieldSection {
     let mut kept = FieldSection::default();
-    if wants_trailers(exchange.request().fields) {
+    if wants_trailers(exchange.request()) {
         for (name, value) in exchange.trailers().iter() {
             // RFC 9110 §6.5.1: what the client should not have put there is not repeated.
             if FieldName::recognise(name).may_trail() {

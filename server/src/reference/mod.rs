@@ -27,11 +27,11 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use ::bytes::Bytes;
-use falconry_wire::field::{FieldName, Fields};
+use falconry_wire::field::FieldName;
 use falconry_wire::method::Method;
 
 use crate::application::{
-    Application, Exchange, Pipeline, Request, Response, Router, asynchronous,
+    Application, Exchange, HttpVersion, Pipeline, Request, Response, Router, asynchronous,
 };
 
 /// What the bundled application may be told.
@@ -125,9 +125,11 @@ fn number(digits: &[u8]) -> Option<u64> {
     if digits { text.parse().ok() } else { None }
 }
 
-/// RFC 9110 §6.5.1, §10.1.4: whether the client keeps trailers rather than dropping them.
-fn wants_trailers(fields: Fields<'_>) -> bool {
-    fields.list(FieldName::Te).any(|member| member.eq_ignore_ascii_case(b"trailers"))
+/// Whether the client keeps trailers rather than dropping them (RFC 9110 §6.5.1, §10.1.4). HTTP/1.0
+/// has no place for them.
+fn wants_trailers(request: &Request<'_>) -> bool {
+    request.version != HttpVersion::Http10
+        && request.fields.list(FieldName::Te).any(|member| member.eq_ignore_ascii_case(b"trailers"))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ fn checksum(content: &[u8]) -> u64 {
 pub(super) async fn trailers(exchange: &mut Exchange<'_>) -> Result<(), HandlerError> {
     // RFC 9110 §6.5.1: a client that did not say `TE: trailers` may drop them, so they are not
     // sent, and what is not sent is not announced.
-    let wanted = wants_trailers(exchange.request().fields);
+    let wanted = wants_trailers(exchange.request());
     let response = exchange.respond(200);
     response.field(FieldName::ContentType, TEXT);
     if wanted {
