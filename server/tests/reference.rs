@@ -620,6 +620,23 @@ fn upgrade_echoes_every_octet() {
 }
 
 #[test]
+fn upgrade_reads_the_content_first() {
+    serve(async |site| {
+        let fields = "Expect: 100-continue\r\nContent-Length: 5\r\n";
+        let offer = OFFER.replace("GET", "POST").replace("Host", &format!("{fields}Host"));
+        let mut stream = site.connect(offer).await;
+        let mut interim = [0; 25];
+        stream.read_exact(&mut interim).await.unwrap();
+        assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+        stream.write_all(b"helloecho").await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut octets = Vec::new();
+        stream.read_to_end(&mut octets).await.unwrap();
+        Answer::parse(&octets).expect(101).expect_text("echo");
+    });
+}
+
+#[test]
 fn upgrade_switches_only_to_what_was_offered() {
     serve(async |site| {
         for fields in ["", "Upgrade: h2c\r\n", "Upgrade: websocket\r\n"] {
@@ -677,6 +694,8 @@ fn websocket_refuses_other_handshakes() {
             .expect_field("Sec-WebSocket-Version", "13")
             .expect_field("Upgrade", "websocket");
         site.send(close(handshake("13", "short"))).await.expect(400);
+        let head = handshake("13", "dGhlIHNhbXBsZSBub25jZQ==").replace("GET", "HEAD");
+        site.send(close(head)).await.expect(426);
         site.get("/websocket", "").await.expect(426).expect_field("Upgrade", "websocket");
     });
 }
@@ -702,6 +721,7 @@ fn redirects_go_where_they_are_told() {
 fn auth_wants_falcon_and_peregrine() {
     serve(async |site| {
         site.get("/auth", "Authorization: Basic ZmFsY29uOnBlcmVncmluZQ==\r\n").await.expect(200);
+        site.send(request("POST", "/auth", "", "x")).await.expect(401);
         for fields in [
             "",
             "Authorization: Basic eDp5\r\n",

@@ -85,10 +85,12 @@ pub fn application(options: ReferenceOptions) -> impl Application {
         .get("/trailers", asynchronous(trailers::trailers))
         .get("/early-hints", asynchronous(early_hints::early_hints))
         .get("/upgrade", asynchronous(upgrade::upgrade))
+        .post("/upgrade", asynchronous(upgrade::upgrade))
         .get("/websocket", asynchronous(websocket::websocket))
         .get("/redirect/*", redirect::redirect)
         .post("/redirect/*", redirect::redirect)
         .get("/auth", auth::auth)
+        .post("/auth", auth::auth)
         .get("/negotiate", negotiate::Negotiate::new(&options))
         .get("/broken", asynchronous(broken::broken));
     Pipeline::new(router).with(log::AccessLog)

@@ -13,7 +13,8 @@ use crate::semantics::websocket::{self, Opcode, Receiver, Refusal};
 const MESSAGE_LIMIT: usize = 64 * 1024;
 
 pub(super) async fn websocket(exchange: &mut Exchange<'_>) -> Result<(), HandlerError> {
-    if !offers(exchange, "websocket") {
+    // RFC 6455 §4.1: a handshake is a GET; the router brings HEAD here too.
+    if exchange.request().is_head() || !offers(exchange, "websocket") {
         required(exchange, "websocket");
         exchange.response().field(FieldName::SecWebSocketVersion, websocket::VERSION);
         return Ok(());
