@@ -244,13 +244,9 @@ fn fast(buffer: &[u8], limits: &HeadLimits, head: &mut RequestHead) -> Option<()
     if start > 0 && !matches!(buffer.get(..start)?, b"\r\n" | b"\r\n\r\n") {
         return None;
     }
-    // One space on both sides of the target, and a CRLF behind the version.
+    // One space on both sides of the target.
     let target = Span::within(buffer, target);
     if target.is_empty() || target.start != head.method_span.end + 1 {
-        return None;
-    }
-    let version_end = target.end as usize + " HTTP/1.1".len();
-    if buffer.get(version_end..version_end + 2)? != b"\r\n" {
         return None;
     }
     // With the space behind it, at which a percent-encoding that is cut short shows.
@@ -260,7 +256,8 @@ fn fast(buffer: &[u8], limits: &HeadLimits, head: &mut RequestHead) -> Option<()
     }
     head.target = Target::parse(buffer, target, head.method).ok()?;
 
-    let section = version_end + 2;
+    // Where the section starts if a CRLF ends the request line, as the lines below prove.
+    let section = target.end as usize + " HTTP/1.1\r\n".len();
     let lines = &*request.headers;
     let too_large = section - start > limits.request_line
         || len - section > limits.field_section

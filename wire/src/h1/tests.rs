@@ -257,6 +257,7 @@ fn samples() -> Vec<(Fault, &'static str, Vec<u8>)> {
         (InvalidStatusLine, "HTTP/1.1 200 O\u{7f}\r\n\r\n"),
         (InvalidVersion, "HTTQ/1.1 200 OK\r\n\r\n"),
         (InvalidVersion, "\r\nHTTP/1.1 200 OK\r\n\r\n"),
+        (InvalidVersion, "\n\r\nHTTP/1.1 200 OK\r\n\r\n"),
         (UnsupportedVersion, "HTTP/2.0 200 OK\r\n\r\n"),
         (InvalidStatusCode, "HTTP/1.1 600 OK\r\n\r\n"),
         (InvalidStatusCode, "HTTP/1.1 099 OK\r\n\r\n"),
@@ -468,6 +469,35 @@ fn pipelined_heads_are_parsed_one_after_the_other() {
     let rest = &mut octets[first.len()..];
     assert_eq!(parser.parse(rest, &mut head), Ok(Parsed::Complete));
     assert_eq!(head.fields(rest).named(b"x").collect::<Vec<_>>(), [b"2"]);
+}
+
+#[test]
+fn a_parser_is_as_new_behind_each_head() {
+    let texts = [
+        get_with("Content-Length: 5\r\nConnection: close"),
+        get_with("X: y\r\nTransfer-Encoding: chunked"),
+        get_with("X : y"),
+        get_with("Content-Length: 6"),
+    ];
+    for profile in PROFILES {
+        let mut parser = RequestParser::new(profile, HeadLimits::default());
+        for text in &texts {
+            let mut head = RequestHead::default();
+            let mut octets = text.clone().into_bytes();
+            let all = octets.len();
+            let outcome = (0..=all)
+                .map(|end| parser.parse(&mut octets[..end], &mut head))
+                .find(|parsed| *parsed != Ok(Parsed::Partial));
+            match request(profile, text.as_bytes()) {
+                Outcome::Complete(whole, _) => {
+                    assert_eq!(outcome, Some(Ok(Parsed::Complete)));
+                    assert_eq!(head, whole);
+                }
+                Outcome::Refused(fault) => assert_eq!(outcome, Some(Err(fault))),
+                Outcome::Partial => panic!("{text:?}"),
+            }
+        }
+    }
 }
 
 #[test]
