@@ -7,5 +7,6 @@
 pub mod field;
 pub mod h1;
 pub mod method;
+pub mod monitor;
 pub mod section;
 pub mod span;
