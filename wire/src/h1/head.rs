@@ -78,7 +78,7 @@ impl Checked {
 pub(super) const FAST_LINES: usize = 64;
 
 /// The field line that httparse found, if the line before it ends in CRLF.
-#[inline]
+#[inline(always)]
 pub(super) fn scanned_line(buffer: &[u8], header: &httparse::Header<'_>) -> Option<FieldLine> {
     let spelled = Span::within(buffer, header.name.as_bytes());
     let start = spelled.start as usize;
@@ -89,7 +89,7 @@ pub(super) fn scanned_line(buffer: &[u8], header: &httparse::Header<'_>) -> Opti
 }
 
 /// An empty value stands nowhere, so that both paths agree.
-#[inline]
+#[inline(always)]
 fn field_line(buffer: &[u8], spelled: Span, value: Span) -> FieldLine {
     let value = if value.is_empty() { Span::EMPTY } else { value };
     FieldLine { name: FieldName::recognise(spelled.of(buffer)), spelled, value }

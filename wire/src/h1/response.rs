@@ -97,7 +97,7 @@ impl ResponseParser {
         let mut checked = unfinished.unwrap_or_default();
         if !checked.has_start_line() {
             self.draft.lines.clear();
-            self.draft.announced = Announced::default();
+            self.draft.announced = Announced::NOTHING;
             match self.status_line(buffer)? {
                 Some(section) => checked = Checked::start_line(section),
                 None => {
@@ -184,7 +184,7 @@ fn fast(buffer: &[u8], limits: &HeadLimits, head: &mut ResponseHead) -> Option<(
     head.reason = Span::new(STATUS_END + 1, section - 2);
     head.len = len;
     head.lines.clear();
-    head.announced = Announced::default();
+    head.announced = Announced::NOTHING;
     for header in lines {
         let line = scanned_line(buffer, header)?;
         head.announced.field(line.name, header.value, head.version, Profile::Strict).ok()?;

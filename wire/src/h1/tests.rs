@@ -257,7 +257,7 @@ fn samples() -> Vec<(Fault, &'static str, Vec<u8>)> {
         (InvalidStatusLine, "HTTP/1.1 200 O\u{7f}\r\n\r\n"),
         (InvalidVersion, "HTTQ/1.1 200 OK\r\n\r\n"),
         (InvalidVersion, "\r\nHTTP/1.1 200 OK\r\n\r\n"),
-        (InvalidVersion, "\n\r\nHTTP/1.1 200 OK\r\n\r\n"),
+        (InvalidVersion, "\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"),
         (UnsupportedVersion, "HTTP/2.0 200 OK\r\n\r\n"),
         (InvalidStatusCode, "HTTP/1.1 600 OK\r\n\r\n"),
         (InvalidStatusCode, "HTTP/1.1 099 OK\r\n\r\n"),
