@@ -29,6 +29,8 @@ pub mod connection;
 pub mod host;
 mod limits;
 mod protocol;
+pub mod reference;
+pub mod semantics;
 
 pub use falconry_wire::h1::Profile;
 pub use host::{Endpoint, Listening, Running, Server};
