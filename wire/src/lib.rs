@@ -8,5 +8,6 @@ pub mod authority;
 pub mod field;
 pub mod h1;
 pub mod method;
+pub mod monitor;
 pub mod section;
 pub mod span;

@@ -82,7 +82,11 @@ impl<'c> Exchange<'c> {
     }
 
     /// Sends an interim response, 103 say, at once. Dropped for HTTP/1.0 clients (RFC 9110 §15.2).
-    pub async fn interim(&mut self, status: u16, fields: &FieldSection) -> Result<(), HandlerError> {
+    pub async fn interim(
+        &mut self,
+        status: u16,
+        fields: &FieldSection,
+    ) -> Result<(), HandlerError> {
         if !(102..200).contains(&status) {
             return Err(ResponseFault::Status(status).into());
         }

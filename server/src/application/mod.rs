@@ -17,8 +17,8 @@ pub use exchange::{Exchange, Upgraded};
 pub use handler::{Handled, Handler, asynchronous};
 pub use pipeline::{Middleware, Pipeline};
 pub use request::{HttpVersion, Request};
-pub use response::Response;
 pub(crate) use response::Content;
+pub use response::Response;
 pub use router::{Resource, Router};
 
 /// What the server runs for each request: Kestrel's host contract.

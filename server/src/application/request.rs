@@ -83,7 +83,8 @@ impl<'c> Request<'c> {
 
 fn memchr_escape_or_dot(path: &[u8]) -> bool {
     path.iter().enumerate().any(|(i, octet)| {
-        *octet == b'%' || (*octet == b'.' && i.checked_sub(1).and_then(|p| path.get(p)) == Some(&b'/'))
+        *octet == b'%'
+            || (*octet == b'.' && i.checked_sub(1).and_then(|p| path.get(p)) == Some(&b'/'))
     })
 }
 

@@ -44,7 +44,8 @@ impl Router {
             Some(path) => (path, true),
             None => (path, false),
         };
-        let found = self.resources.iter().position(|r| *r.path == *path.as_bytes() && r.below == below);
+        let found =
+            self.resources.iter().position(|r| *r.path == *path.as_bytes() && r.below == below);
         let index = found.unwrap_or_else(|| {
             self.resources.push(Resource {
                 path: path.as_bytes().into(),
@@ -89,7 +90,9 @@ impl Handler for Router {
         let wanted = if request.method == Method::Head { Method::Get } else { request.method };
         match resource.handlers.iter().find(|(method, _)| *method == wanted) {
             Some((_, handler)) => handler.handle(exchange),
-            None if request.method == Method::Options => plain(exchange, 204, Some(&resource.allow), ""),
+            None if request.method == Method::Options => {
+                plain(exchange, 204, Some(&resource.allow), "")
+            }
             // RFC 9110 §15.5.6: a 405 names the methods that would do.
             None => plain(exchange, 405, Some(&resource.allow), "method not allowed\n"),
         }

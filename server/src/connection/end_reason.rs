@@ -4,7 +4,7 @@ use falconry_wire::h1;
 
 use crate::application::Fault;
 
-/// Why a connection ended. The first reason wins; only the shutdown deadline overrides it.
+/// Why a connection ended. The first reason wins.
 ///
 /// The set starts from the one Kestrel tags its connection metrics with; protocols add theirs.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

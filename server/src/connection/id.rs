@@ -28,7 +28,8 @@ impl fmt::Display for ConnectionId {
         const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHIJKLMNOPQRSTUV";
         for place in (0..13).rev() {
             let digit = (self.0 >> (place * 5)) & 31;
-            let character = DIGITS.get(usize::try_from(digit).unwrap_or(0)).copied().unwrap_or(b'0');
+            let character =
+                DIGITS.get(usize::try_from(digit).unwrap_or(0)).copied().unwrap_or(b'0');
             fmt::Write::write_char(f, char::from(character))?;
         }
         Ok(())

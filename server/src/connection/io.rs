@@ -27,6 +27,8 @@ pub(crate) struct Io {
     pub(crate) output: Vec<u8>,
     sent: usize,
     response_rate: Option<DataRate>,
+    /// Whether the client may still be sending when the connection is closed.
+    pub(crate) client_may_send: bool,
     /// By when what is queued has to be sent, once a write had to wait.
     write_deadline: Option<Instant>,
 }
@@ -56,6 +58,7 @@ impl Io {
             output: Vec::new(),
             sent: 0,
             response_rate,
+            client_may_send: true,
             write_deadline: None,
         }
     }
@@ -63,6 +66,11 @@ impl Io {
     /// Whether a shutdown asks the connection to close after its response.
     pub(crate) fn close_requested(&self) -> bool {
         self.handle.close_requested()
+    }
+
+    /// Notes why the connection ends, before it is closed in good order.
+    pub(crate) fn ends(&self, reason: EndReason) {
+        self.handle.ends(reason);
     }
 
     /// Waits until something can be read, holding no buffer; ends early if a close is requested.

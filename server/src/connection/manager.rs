@@ -7,13 +7,14 @@ use std::task::{Context, Waker};
 
 use tokio::task::AbortHandle;
 
-use super::ConnectionId;
+use super::{ConnectionId, EndReason};
 
 /// What the worker holds of a connection: a way to ask it to close.
 #[derive(Default)]
 pub(crate) struct Handle {
     close_requested: Cell<bool>,
     aborted: Cell<bool>,
+    reason: Cell<Option<EndReason>>,
     waker: RefCell<Option<Waker>>,
     task: RefCell<Option<AbortHandle>>,
 }
@@ -33,9 +34,19 @@ impl Handle {
         }
     }
 
-    /// Whether the shutdown deadline ended it.
-    pub(crate) fn aborted(&self) -> bool {
-        self.aborted.get()
+    /// Notes why the connection ends; the first reason stays.
+    pub(crate) fn ends(&self, reason: EndReason) {
+        self.reason.set(self.reason.get().or(Some(reason)));
+    }
+
+    /// Why the connection ended, once its task is gone.
+    pub(crate) fn end_reason(&self) -> EndReason {
+        match self.reason.get() {
+            Some(reason) => reason,
+            None if self.aborted.get() => EndReason::ShutdownTimeout,
+            // Dropped without a result: the task unwound.
+            None => EndReason::ApplicationPanicked,
+        }
     }
 
     /// Names the task of the connection.

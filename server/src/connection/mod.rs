@@ -21,8 +21,8 @@ pub use limit::{ConnectionLimit, Permit, Quota};
 pub use tls::TlsLayer;
 
 pub(crate) use date::DateCache;
-pub(crate) use limit::ConnectionPermit;
 pub(crate) use layer::Terminal;
+pub(crate) use limit::ConnectionPermit;
 pub(crate) use manager::{Entry, Handle, Manager};
 pub(crate) use select::{Selected, select};
 pub(crate) use timer::Timer;

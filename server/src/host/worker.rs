@@ -1,6 +1,5 @@
 //! A worker: one thread, its listeners, its connections.
 
-use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,8 +15,8 @@ use super::endpoint::Source;
 use super::{Counters, Endpoint, Listening, Options, Quotas, Services};
 use crate::application::Application;
 use crate::connection::{
-    ConnectionContext, ConnectionId, ConnectionInfo, ConnectionLayer, ConnectionLimit, EndReason,
-    Entry, Features, Handle, Next,
+    ConnectionContext, ConnectionId, ConnectionInfo, ConnectionLayer, ConnectionLimit, Entry,
+    Features, Handle, Next,
 };
 use crate::protocol::Http;
 
@@ -264,14 +263,12 @@ fn serve<A: Application>(accepted: Accepted, layers: Layers, http: &Rc<Http<A>>)
         id: info.id,
         counters: Arc::clone(&services.counters),
         handle: Rc::clone(&handle),
-        reason: Cell::new(None),
     };
-    let context =
-        ConnectionContext { stream: connection.stream, info, handle: Rc::clone(&handle) };
+    let context = ConnectionContext { stream: connection.stream, info, handle: Rc::clone(&handle) };
     let http = Rc::clone(http);
     let task = spawn_local(async move {
         let reason = Next::new(&layers, &*http).serve(context).await;
-        life.reason.set(Some(reason));
+        life.handle.ends(reason);
     });
     handle.set_task(task.abort_handle());
 }
@@ -282,17 +279,11 @@ struct Life {
     id: ConnectionId,
     counters: Arc<Counters>,
     handle: Rc<Handle>,
-    reason: Cell<Option<EndReason>>,
 }
 
 impl Drop for Life {
     fn drop(&mut self) {
-        let reason = match self.reason.get() {
-            _ if self.handle.aborted() => EndReason::ShutdownTimeout,
-            Some(reason) => reason,
-            // Dropped without a result: the task unwound.
-            None => EndReason::ApplicationPanicked,
-        };
+        let reason = self.handle.end_reason();
         self.counters.ended(reason);
         tracing::debug!(connection = %self.id, reason = reason.as_str(), "ended");
         self.entry.take();

@@ -91,6 +91,7 @@ impl<A: Application> Http<A> {
             Ok(_) => return h1::serve(&mut io, &info, services, &*self.application).await,
             Err(reason) => return reason,
         };
+        io.ends(refusal);
         let flushed = poll_fn(|cx| io.poll_flush(cx)).await;
         if flushed.is_ok() && poll_fn(|cx| io.poll_shutdown(cx)).await.is_ok() {
             io.linger(Instant::now() + services.limits.drain_timeout).await;

@@ -10,12 +10,10 @@ use falconry_wire::h1::{self, ChunkedDecoder, Decoded, RequestHead, encode};
 use tokio::time::Instant;
 
 use super::respond::{self, Answer, Framing};
-use crate::application::{
-    Fault, HandlerError, HttpVersion, Request, Response, ResponseFault,
-};
-use crate::connection::{ConnectionPermit, EndReason, Permit};
+use crate::application::{Fault, HandlerError, HttpVersion, Request, Response, ResponseFault};
 use crate::connection::input::Input;
 use crate::connection::io::{Io, Stop};
+use crate::connection::{ConnectionPermit, EndReason, Permit};
 use crate::host::Services;
 use crate::protocol::Link;
 
@@ -29,6 +27,8 @@ pub(super) struct H1Link<'c> {
     version: HttpVersion,
     is_head: bool,
     /// Whether the request lets the connection persist.
+    client_persists: bool,
+    /// Whether request and response let it.
     persistent: bool,
     keep_alive: bool,
     upgrade: bool,
@@ -109,6 +109,7 @@ impl<'c> H1Link<'c> {
             services,
             version: request.version,
             is_head: request.is_head(),
+            client_persists: head.persistent,
             persistent: head.persistent,
             keep_alive: head.keep_alive_10,
             upgrade: head.upgrade,
@@ -139,6 +140,9 @@ impl<'c> H1Link<'c> {
             Phase::Streaming { framing, written } => self.end_stream(response, framing, written)?,
         }
         if !self.persistent {
+            // A client that asked for the close has promised to send nothing more.
+            let whole = matches!(self.content, Content::Ended);
+            self.io.client_may_send = self.client_persists || !whole;
             return Err(self.failure.unwrap_or(if self.io.close_requested() {
                 EndReason::Shutdown
             } else {
@@ -152,7 +156,10 @@ impl<'c> H1Link<'c> {
     fn failed(&mut self, response: &mut Response, error: HandlerError) -> Result<(), EndReason> {
         tracing::debug!(%error, "handler failed");
         if let HandlerError::Io(error) = error {
-            return Err(Stop::Failed(error).reason(EndReason::IoError));
+            return Err(match error.kind() {
+                io::ErrorKind::TimedOut => EndReason::ResponseTooSlow,
+                _ => Stop::Failed(error).reason(EndReason::IoError),
+            });
         }
         match (self.phase, error) {
             (Phase::Pending, HandlerError::Request(fault)) => {
@@ -206,7 +213,8 @@ impl<'c> H1Link<'c> {
         }
         self.decide_persistence(response);
         let answer = self.answer();
-        if let Some(content) = respond::whole(&mut self.io.output, response, answer, self.services) {
+        if let Some(content) = respond::whole(&mut self.io.output, response, answer, self.services)
+        {
             let mut rest = &content[..];
             poll_fn(|cx| self.io.poll_send(cx, &mut rest))
                 .await

@@ -11,7 +11,9 @@ use std::future::poll_fn;
 use std::mem;
 
 use falconry_wire::field::FieldName;
-use falconry_wire::h1::{Fault as Syntax, Framing, Parsed, RequestHead, RequestParser, TargetForm, Version};
+use falconry_wire::h1::{
+    Fault as Syntax, Framing, Parsed, RequestHead, RequestParser, TargetForm, Version,
+};
 use tokio::time::Instant;
 
 use self::link::H1Link;
@@ -19,8 +21,8 @@ use self::respond::Answer;
 use crate::application::{
     Application, Exchange, Fault, Handled, HandlerError, HttpVersion, Request, Response,
 };
-use crate::connection::{ConnectionInfo, EndReason};
 use crate::connection::io::{Io, Stop};
+use crate::connection::{ConnectionInfo, EndReason};
 use crate::host::Services;
 use crate::protocol::NO_REQUEST;
 
@@ -150,7 +152,11 @@ impl<A: Application> Engine<'_, A> {
         match poll_fn(|cx| self.io.poll_fill(cx, Some(deadline))).await {
             Ok(0) if begun => {
                 let fault = Fault::UnexpectedEnd;
-                self.refuse(fault.status(), &"end of the connection inside the request head", fault.section());
+                self.refuse(
+                    fault.status(),
+                    &"end of the connection inside the request head",
+                    fault.section(),
+                );
                 Err(EndReason::UnexpectedEnd)
             }
             Ok(0) => Err(EndReason::ClientClosed),
@@ -200,18 +206,25 @@ impl<A: Application> Engine<'_, A> {
     }
 
     /// Queues the answer to a request that never reaches the application, and names the rule.
-    fn refuse(&mut self, status: u16, fault: &dyn std::fmt::Display, section: falconry_wire::section::Section) {
+    fn refuse(
+        &mut self,
+        status: u16,
+        fault: &dyn std::fmt::Display,
+        section: falconry_wire::section::Section,
+    ) {
         tracing::debug!(connection = %self.info.id, status, %fault, %section, "request refused");
         // RFC 9110 §9.3.2: no content if the method was HEAD, as far as that can be told.
         let head = self.io.input.octets().starts_with(b"HEAD ");
         let mut response = Response::default();
         respond::explain(&mut response, status, fault, section);
-        let answer = Answer { version: HttpVersion::Http11, head, persistent: false, keep_alive: false };
+        let answer =
+            Answer { version: HttpVersion::Http11, head, persistent: false, keep_alive: false };
         respond::whole(&mut self.io.output, &mut response, answer, self.services);
     }
 
     /// Sends what is left and closes: FIN first, and a reset only where something went wrong.
     async fn close(&mut self, reason: EndReason) {
+        self.io.ends(reason);
         match reason {
             EndReason::ConnectionReset | EndReason::IoError => return,
             EndReason::ResponseTooSlow => return self.io.reset(),
@@ -226,12 +239,8 @@ impl<A: Application> Engine<'_, A> {
         }
         // Where the client may still be sending, closing at once could reset the connection before
         // it has read the answer.
-        let client_may_send = matches!(
-            reason,
-            EndReason::InvalidRequest(_) | EndReason::RequestFault(_) | EndReason::ResponseAborted
-        ) || !self.io.input.is_empty()
-            || reason == EndReason::NotPersistent;
-        if client_may_send {
+        let idle = matches!(reason, EndReason::ClientClosed | EndReason::KeepAliveTimeout);
+        if !idle && (self.io.client_may_send || !self.io.input.is_empty()) {
             self.io.linger(Instant::now() + self.services.limits.drain_timeout).await;
         }
     }

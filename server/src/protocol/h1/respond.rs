@@ -167,12 +167,7 @@ pub(super) fn check(response: &Response, head: bool) -> Result<(), ResponseFault
 }
 
 /// Makes `response` the answer to a fault: its status, the fault and the rule, in a line of text.
-pub(super) fn explain(
-    response: &mut Response,
-    status: u16,
-    fault: &dyn Display,
-    section: Section,
-) {
+pub(super) fn explain(response: &mut Response, status: u16, fault: &dyn Display, section: Section) {
     response.reset(status);
     response
         .field(FieldName::ContentType, "text/plain; charset=utf-8")

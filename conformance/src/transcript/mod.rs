@@ -1,0 +1,130 @@
+//! What happened on one connection: the octets of both directions, and the responses among them.
+
+mod reader;
+mod requests;
+mod response;
+
+use std::fmt;
+use std::time::Duration;
+
+pub(crate) use reader::Reader;
+
+pub use reader::Garbage;
+pub use requests::{Asked, Requests};
+pub use response::{Framing, Response};
+
+/// Everything that happened on one connection.
+#[derive(Clone, Debug, Default)]
+pub struct Transcript {
+    /// The octets in their order, capped at [`MAX_KEPT`] for each direction.
+    pub pieces: Vec<Piece>,
+    /// Octets sent, those not kept included.
+    pub sent: u64,
+    /// Octets received, those not kept included.
+    pub received: u64,
+    /// The requests among the octets sent.
+    pub requests: Requests,
+    /// The responses, interim ones included.
+    pub responses: Vec<Response>,
+    /// Octets behind a change of protocol.
+    pub raw: Vec<u8>,
+    /// Octets that are no response, and why.
+    pub garbage: Option<Garbage>,
+    /// How the connection stands.
+    pub end: End,
+    /// Whether a wait ended because patience did.
+    pub timed_out: bool,
+    /// Whether our side was closed before the peer's was.
+    pub we_closed_first: bool,
+}
+
+/// Octets that went one way in one piece.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// When, counted from the opening of the connection.
+    pub at: Duration,
+    /// Which way.
+    pub way: Way,
+    /// The octets.
+    pub octets: Vec<u8>,
+}
+
+/// A direction.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Way {
+    /// From us to the peer.
+    Sent,
+    /// From the peer to us.
+    Received,
+}
+
+/// How a connection stands.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum End {
+    /// Neither closed nor reset by the peer.
+    #[default]
+    Open,
+    /// The peer closed its direction.
+    Fin,
+    /// The peer reset the connection.
+    Reset,
+}
+
+/// Octets kept of each direction of a connection: enough for every case, bounded for every peer.
+pub const MAX_KEPT: usize = 64 * 1024;
+
+impl Transcript {
+    /// The octets kept of one direction, joined.
+    pub fn octets(&self, way: Way) -> Vec<u8> {
+        let pieces = self.pieces.iter().filter(|piece| piece.way == way);
+        pieces.flat_map(|piece| piece.octets.iter().copied()).collect()
+    }
+
+    /// Keeps a piece, as far as there is room.
+    pub(crate) fn keep(&mut self, at: Duration, way: Way, octets: &[u8]) {
+        let total = match way {
+            Way::Sent => &mut self.sent,
+            Way::Received => &mut self.received,
+        };
+        let room = MAX_KEPT.saturating_sub(usize::try_from(*total).unwrap_or(usize::MAX));
+        *total += octets.len() as u64;
+        let octets = octets.get(..octets.len().min(room)).unwrap_or_default();
+        match self.pieces.last_mut() {
+            _ if octets.is_empty() => {}
+            Some(last) if last.way == way && last.at == at => last.octets.extend_from_slice(octets),
+            _ => self.pieces.push(Piece { at, way, octets: octets.to_vec() }),
+        }
+    }
+}
+
+/// What was seen, in the words of outcomes: `100 200 close`.
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for response in &self.responses {
+            write!(f, "{response} ")?;
+        }
+        if let Some(garbage) = &self.garbage {
+            write!(f, "({}) ", garbage.reason)?;
+        }
+        f.write_str(match self.end {
+            End::Open => "open",
+            End::Fin => "close",
+            End::Reset => "close by reset",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_bounded_and_the_rest_counted() {
+        let mut transcript = Transcript::default();
+        for _ in 0..3 {
+            transcript.keep(Duration::ZERO, Way::Received, &vec![0; MAX_KEPT / 2 + 1]);
+        }
+        assert_eq!(transcript.octets(Way::Received).len(), MAX_KEPT);
+        assert_eq!(transcript.received, 3 * (MAX_KEPT as u64 / 2 + 1));
+    }
+}
