@@ -15,7 +15,7 @@ pub struct ByteRange {
 
 impl ByteRange {
     /// How many octets it has; at least one.
-    pub fn len(self) -> u64 {
+    pub fn octets(self) -> u64 {
         (self.last - self.first).saturating_add(1)
     }
 
@@ -301,7 +301,7 @@ mod tests {
                 prop_assert!(!ranges.is_empty() && ranges.len() <= MOST_RANGES);
                 for range in ranges {
                     prop_assert!(range.first <= range.last && range.last < complete);
-                    prop_assert!(range.len() <= complete);
+                    prop_assert!(range.octets() <= complete);
                 }
             }
         }
