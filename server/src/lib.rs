@@ -5,7 +5,7 @@
 //! - `protocol`: the engines, HTTP/1.1 for now;
 //! - [`application`]: what the server calls for each request;
 //! - [`semantics`]: RFC 9110 for handlers: preconditions, ranges, negotiation;
-//! - [`reference`]: the bundled application, the target contract of the conformance suite.
+//! - [`mod@reference`]: the bundled application, the target contract of the conformance suite.
 //!
 //! ```no_run
 //! use falconry_server::application::{Exchange, HandlerError, Pipeline, Router};
