@@ -4,6 +4,7 @@
 //! socket, no clock, no logging and no `async`. Protocol-neutral nouns (methods, fields, sections)
 //! sit at the top; each protocol has a folder of its own.
 
+pub mod authority;
 pub mod field;
 pub mod h1;
 pub mod method;

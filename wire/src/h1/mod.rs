@@ -1,67 +1,86 @@
 //! HTTP/1.1 syntax (RFC 9112): heads, targets, framing, the chunked coding.
 //!
-//! The shape the rest of the project builds on (the wire crate's author fills it in):
+//! | file | topic |
+//! | --- | --- |
+//! | `fault` | every reason to refuse a message, with its status and section |
+//! | `request`, `response` | parsers of heads |
+//! | `line` | start lines and field lines, octet by octet: the reference |
+//! | `target` | the four forms of a request target |
+//! | `framing` | Content-Length, Transfer-Encoding, Connection |
+//! | `chunked` | the chunked coding |
+//! | [`encode`] | serialisers |
 //!
-//! ```ignore
-//! #[derive(Clone, Copy)] pub enum Profile { Strict, Lenient }
-//! pub enum Version { Http10, Http11 }
-//!
-//! /// What a request head said. Reused from request to request: `lines` keeps its memory.
-//! #[derive(Default)]
-//! pub struct RequestHead {
-//!     pub method: Method,
-//!     pub method_span: Span,
-//!     pub version: Version,
-//!     pub target: Target,              // form + spans
-//!     pub framing: Framing,            // None | Length(u64) | Chunked
-//!     pub persistent: bool,            // RFC 9112 §9.3 from version and Connection; false where §6.1 demands a close
-//!     pub keep_alive_10: bool,         // an HTTP/1.0 client asked for keep-alive: the answer must say so
-//!     pub expects_continue: bool,      // RFC 9110 §10.1.1; false in HTTP/1.0
-//!     pub upgrade: bool,               // Upgrade present, listed in Connection, HTTP/1.1
-//!     pub authority: Span,             // absolute-form or authority-form wins over Host; empty if none
-//!     pub len: usize,                  // octets of the head with its empty line(s), leading empty lines included
-//!     lines: Vec<FieldLine>,
-//! }
-//! impl RequestHead { pub fn fields<'a>(&'a self, buffer: &'a [u8]) -> Fields<'a>; }
-//!
-//! pub struct Target { pub form: TargetForm, pub whole: Span, pub path: Span, pub query: Option<Span>,
-//!                     pub scheme: Option<Scheme> /* Http, Https */ , pub authority: Span }
-//! pub enum TargetForm { Origin, Absolute, Authority, Asterisk }
-//!
-//! pub struct HeadLimits { pub request_line: usize, pub field_section: usize, pub field_lines: usize }
-//!
-//! /// Restartable: keeps only how far the complete lines of an unfinished head were checked.
-//! pub struct RequestParser { .. }
-//! impl RequestParser {
-//!     pub fn new(profile: Profile, limits: HeadLimits) -> Self;
-//!     /// Parses the head at the front of `buffer`. Lenient profile may rewrite folds in place.
-//!     pub fn parse(&mut self, buffer: &mut [u8], head: &mut RequestHead) -> Result<Parsed, Fault>;
-//! }
-//! pub enum Parsed { Complete, Partial }
-//!
-//! pub struct ResponseHead { pub version, pub status: u16, pub reason: Span, pub persistent: bool, pub len, lines .. }
-//! pub struct ResponseParser { .. }     // the same shape
-//! impl ResponseHead { pub fn framing(&self, request: Method) -> ResponseFraming /* None, Length, Chunked, UntilClose */; }
-//!
-//! pub struct ChunkedDecoder { .. }
-//! impl ChunkedDecoder {
-//!     pub fn new(profile: Profile, limits: ChunkLimits) -> Self;
-//!     pub fn decode(&mut self, buffer: &[u8], trailers: &mut FieldSection) -> Result<Decoded, Fault>;
-//! }
-//! pub enum Decoded {
-//!     Data { skip: usize, len: usize },  // buffer[..skip] is framing, the next len octets are content; all consumed
-//!     Partial { consumed: usize },       // drop these, feed more
-//!     End { consumed: usize },           // the message ended here; trailers are filled
-//! }
-//!
-//! // Serialisers append to a Vec<u8>; no allocation beyond its growth.
-//! pub mod encode {
-//!     pub fn status_line(out: &mut Vec<u8>, status: u16);          // registered reason phrases, preformatted
-//!     pub fn field(out: &mut Vec<u8>, name: FieldName, value: &[u8]);
-//!     pub fn fields(out: &mut Vec<u8>, fields: Fields<'_>);
-//!     pub fn decimal(out: &mut Vec<u8>, value: u64);
-//!     pub fn chunk_head(out: &mut Vec<u8>, len: usize);            // size CRLF; the caller adds data and CRLF
-//!     pub fn last_chunk(out: &mut Vec<u8>, trailers: Fields<'_>);
-//!     pub fn request_line(out: &mut Vec<u8>, method: &[u8], target: &[u8]);
-//! }
-//! ```
+//! A parser judges octets strictly from left to right. Its verdict is therefore a pure function of
+//! the octets so far: input split differently gives the same result, and what is refused once stays
+//! refused for the same reason, whatever follows.
+
+mod chunked;
+pub mod encode;
+mod fault;
+mod framing;
+mod line;
+mod request;
+mod response;
+mod target;
+
+pub use chunked::{ChunkLimits, ChunkedDecoder, Decoded};
+pub use fault::Fault;
+pub use framing::{Framing, ResponseFraming};
+pub use request::{RequestHead, RequestParser};
+pub use response::{ResponseHead, ResponseParser};
+pub use target::{Scheme, Target, TargetForm};
+
+/// How much a parser tolerates.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Profile {
+    /// Refuses all that a recipient may refuse where tolerance would invite smuggling. The default.
+    #[default]
+    Strict,
+    /// Accepts what RFC 9112 lets a recipient accept: a bare LF as line end (§2.2), whitespace runs
+    /// in the start line (§3), folded lines (§5.2), equal repeated lengths and Content-Length beside
+    /// Transfer-Encoding (§6), and raw octets in targets that clients in the field send.
+    Lenient,
+}
+
+impl Profile {
+    const fn is_lenient(self) -> bool {
+        matches!(self, Self::Lenient)
+    }
+}
+
+/// The version of a message. Every HTTP/1.x above 1.0 is processed as 1.1 (RFC 9110 §2.5).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Version {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    #[default]
+    Http11,
+}
+
+/// Bounds of a head, in octets with line ends, and in lines.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HeadLimits {
+    /// Longest start line. Default 8 KiB: RFC 9112 §3 asks for 8000 octets at least. Beyond: 414.
+    pub request_line: usize,
+    /// Longest field section, with the empty line that ends it. Default 32 KiB: room for large
+    /// cookies, little enough that a thousand hostile connections cost 32 MiB. Beyond: 431.
+    pub field_section: usize,
+    /// Most field lines. Default 100: browsers send about 20. Beyond: 431.
+    pub field_lines: usize,
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self { request_line: 8 * 1024, field_section: 32 * 1024, field_lines: 100 }
+    }
+}
+
+/// What a head parser says of the octets so far.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Parsed {
+    /// The head is whole, and described in the head that was handed in.
+    Complete,
+    /// Nothing is wrong so far, and more octets are needed.
+    Partial,
+}
