@@ -401,7 +401,8 @@ async fn idle_connections_close_silently_and_slow_heads_get_408() {
         client.send("GET / HT").await;
         let start = Instant::now();
         assert_eq!(statuses(&client.rest().await), [408]);
-        assert!((30..=65).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+        // The head's time, and what the server lingers for.
+        assert_eq!(start.elapsed().as_secs(), 30);
         let totals = server.settle().await;
         assert_eq!(totals.ends["keep_alive_timeout"], 2);
         assert_eq!(totals.ends["request_headers_timeout"], 1);

@@ -78,17 +78,19 @@ impl<A: Application> Http<A> {
         let services = &*self.services;
         let mut io = Io::new(stream, handle, services.limits.response_rate);
         let refusal = match first_octets(&mut io, services).await {
-            Ok(Selected::Tls) => {
+            Ok((Selected::Tls, _)) => {
                 tracing::debug!(connection = %info.id, "TLS on a cleartext endpoint");
                 h1::refuse_tls(&mut io, services);
                 EndReason::TlsNotSupported
             }
-            Ok(Selected::Http2) => {
+            Ok((Selected::Http2, _)) => {
                 tracing::debug!(connection = %info.id, "HTTP/2 is not offered here");
                 io.output.extend_from_slice(HTTP_1_1_REQUIRED);
                 EndReason::HttpVersionNotSupported
             }
-            Ok(_) => return h1::serve(&mut io, &info, services, &*self.application).await,
+            Ok((_, deadline)) => {
+                return h1::serve(&mut io, &info, services, &*self.application, deadline).await;
+            }
             Err(reason) => return reason,
         };
         io.ends(refusal);
@@ -106,8 +108,9 @@ impl<A: Application> Terminal for Http<A> {
     }
 }
 
-/// Reads until the protocol is known. An end or a timeout on the way is left to HTTP/1.1.
-async fn first_octets(io: &mut Io, services: &Services) -> Result<Selected, EndReason> {
+/// Reads until the protocol is known; gives it with the deadline that the first head has by now.
+/// An end or a timeout on the way is left to HTTP/1.1.
+async fn first_octets(io: &mut Io, services: &Services) -> Result<(Selected, Instant), EndReason> {
     let limits = &services.limits;
     let idle = Instant::now() + limits.keep_alive_timeout;
     poll_fn(|cx| io.poll_idle(cx, idle))
@@ -117,10 +120,10 @@ async fn first_octets(io: &mut Io, services: &Services) -> Result<Selected, EndR
     loop {
         match poll_fn(|cx| io.poll_fill(cx, Some(deadline))).await {
             Ok(0) if io.input.is_empty() => return Err(EndReason::ClientClosed),
-            Ok(0) | Err(Stop::TimedOut) => return Ok(Selected::Http1),
+            Ok(0) | Err(Stop::TimedOut) => return Ok((Selected::Http1, deadline)),
             Ok(_) => match select(io.input.octets()) {
                 Selected::Undecided => {}
-                decided => return Ok(decided),
+                decided => return Ok((decided, deadline)),
             },
             Err(stop) => return Err(stop.reason(EndReason::IoError)),
         }

@@ -34,14 +34,17 @@ pub(crate) struct Scratch {
     response: Response,
 }
 
-/// Serves requests until the connection ends, then closes it in good order.
+/// Serves requests until the connection ends, then closes it in good order. The first head has
+/// begun already and has to be complete by `head_deadline`.
 pub(crate) async fn serve<A: Application>(
     io: &mut Io,
     info: &ConnectionInfo,
     services: &Services,
     application: &A,
+    head_deadline: Instant,
 ) -> EndReason {
     let mut engine = Engine {
+        head_deadline: Some(head_deadline),
         parser: RequestParser::new(services.profile, services.head_limits()),
         io,
         info,
@@ -70,6 +73,8 @@ struct Engine<'c, A> {
     info: &'c ConnectionInfo,
     services: &'c Services,
     application: &'c A,
+    /// By when the head that has begun has to be complete.
+    head_deadline: Option<Instant>,
 }
 
 impl<A: Application> Engine<'_, A> {
@@ -111,12 +116,11 @@ impl<A: Application> Engine<'_, A> {
     /// Answers requests until none is left in the input (`None`) or the connection ends.
     async fn batch(&mut self, scratch: &mut Scratch) -> Option<EndReason> {
         self.services.rent_output(&mut self.io.output);
-        let mut head_deadline = None;
         loop {
             let parsed = self.parser.parse(self.io.input.octets_mut(), &mut scratch.head);
             match parsed {
                 Ok(Parsed::Complete) => {
-                    head_deadline = None;
+                    self.head_deadline = None;
                     match self.exchange(scratch).await {
                         Ok(()) if self.io.input.is_empty() => return None,
                         Ok(()) => {}
@@ -129,7 +133,7 @@ impl<A: Application> Engine<'_, A> {
                     }
                 }
                 Ok(Parsed::Partial) => {
-                    if let Err(reason) = self.more(&mut head_deadline).await {
+                    if let Err(reason) = self.more().await {
                         return Some(reason);
                     }
                 }
@@ -142,12 +146,13 @@ impl<A: Application> Engine<'_, A> {
     }
 
     /// Reads more of an unfinished head.
-    async fn more(&mut self, deadline: &mut Option<Instant>) -> Result<(), EndReason> {
+    async fn more(&mut self) -> Result<(), EndReason> {
         // The responses so far do not wait for a slow head.
         self.flush().await?;
         let begun = !self.io.input.is_empty();
         // The head timeout runs from the head's first octet, wherever that came from.
-        let deadline = *deadline
+        let deadline = *self
+            .head_deadline
             .get_or_insert_with(|| Instant::now() + self.services.limits.request_head_timeout);
         match poll_fn(|cx| self.io.poll_fill(cx, Some(deadline))).await {
             Ok(0) if begun => {
