@@ -235,10 +235,13 @@ async fn none_match_comma_inside(probe: &Probe) -> Result<(), Miss> {
 async fn none_match_other(probe: &Probe) -> Result<(), Miss> {
     let tagged = Tagged::get(probe, "/").await?;
     let inner = tagged.opaque().trim_matches('"');
-    let swapped: String = inner
-        .chars()
-        .map(|c| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
-        .collect();
+    let swapped: String =
+        inner
+            .chars()
+            .map(|c| {
+                if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() }
+            })
+            .collect();
     let mut others = vec!["\"\"".to_owned(), format!("\"{inner}x\""), format!("\"x{inner}\"")];
     if swapped != inner {
         others.push(format!("\"{swapped}\""));
@@ -297,7 +300,9 @@ async fn tag_is_stable(probe: &Probe) -> Result<(), Miss> {
     let second = Tagged::get(probe, "/").await?;
     if first.response.content == second.response.content && first.tag != second.tag {
         let (first, second) = (first.tag, second.tag);
-        return Err(Miss::new(format!("expected {first} again for the same content, got {second}")));
+        return Err(Miss::new(format!(
+            "expected {first} again for the same content, got {second}"
+        )));
     }
     Ok(())
 }
@@ -449,8 +454,15 @@ async fn modified_earlier(probe: &Probe) -> Result<(), Miss> {
 async fn modified_invalid(probe: &Probe) -> Result<(), Miss> {
     let date = Dated::get(probe, "/").await?.fixdate();
     let local = date.replace("GMT", "PST");
-    let invalid =
-        ["", "yesterday", "0", "4102444800", &format!("{date}, {date}"), &format!("\"{date}\""), &local];
+    let invalid = [
+        "",
+        "yesterday",
+        "0",
+        "4102444800",
+        &format!("{date}, {date}"),
+        &format!("\"{date}\""),
+        &local,
+    ];
     for value in invalid {
         let response = conditional(probe, &[("If-Modified-Since", value)]).await?;
         expect_served(&response, "If-Modified-Since", value)?;
@@ -612,12 +624,16 @@ async fn order_of_evaluation(probe: &Probe) -> Result<(), Miss> {
         (&[("If-Unmodified-Since", &before), ("If-Modified-Since", &same)], 412),
         (&[("If-Unmodified-Since", &same), ("If-None-Match", &tag)], 304),
         (&[("If-None-Match", &tag), ("If-Modified-Since", &before)], 304),
-        (&[("If-Match", &tag), ("If-None-Match", "\"kestrel\""), ("If-Modified-Since", &same)], 200),
+        (
+            &[("If-Match", &tag), ("If-None-Match", "\"kestrel\""), ("If-Modified-Since", &same)],
+            200,
+        ),
     ];
     for (fields, expected) in rows {
         let got = conditional(probe, fields).await?.status;
         if got != expected {
-            let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+            let fields: Vec<_> =
+                fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
             let fields = fields.join(" and ");
             return Err(Miss::new(format!("expected {expected} to {fields}, got {got}")));
         }

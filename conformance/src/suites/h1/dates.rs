@@ -78,9 +78,9 @@ async fn other_format_is_read(
     let other = format(&fixdate).ok_or_else(|| Miss::broken("no such date"))?;
     match if_modified_since(probe, &other).await? {
         304 => Ok(()),
-        status => Err(Miss::new(format!(
-            "expected 304 to {other:?} as to {fixdate:?}, got {status}"
-        ))),
+        status => {
+            Err(Miss::new(format!("expected 304 to {other:?} as to {fixdate:?}, got {status}")))
+        }
     }
 }
 
@@ -92,7 +92,8 @@ async fn far_year_is_past(probe: &Probe) -> Result<(), Miss> {
     // 40 years ago and in 60 years the last two digits are the same. The weekday is that of the past.
     let past = dated.now.checked_sub(YEAR * 40).filter(|past| *past < dated.modified);
     let past = past.ok_or_else(|| Miss::skip("the root is older than 40 years"))?;
-    let date = rfc850(&httpdate::fmt_http_date(past)).ok_or_else(|| Miss::broken("no such date"))?;
+    let date =
+        rfc850(&httpdate::fmt_http_date(past)).ok_or_else(|| Miss::broken("no such date"))?;
     match if_modified_since(probe, &date).await? {
         200 => Ok(()),
         status => Err(Miss::new(format!("expected 200 to {date:?}, got {status}"))),

@@ -227,11 +227,13 @@ async fn huge_positions(probe: &Probe) -> Result<(), Miss> {
             206 if starts_behind => {
                 return Err(Miss::new(format!("expected 416 or 200 to {range}, got 206")));
             }
-            200 | 206 => part.expect_content(&full.content).map_err(|miss| {
-                Miss::new(format!("{} to {range}", miss.what))
-            })?,
+            200 | 206 => part
+                .expect_content(&full.content)
+                .map_err(|miss| Miss::new(format!("{} to {range}", miss.what)))?,
             400 | 416 => {}
-            status => return Err(Miss::new(format!("expected 206 or 416 to {range}, got {status}"))),
+            status => {
+                return Err(Miss::new(format!("expected 206 or 416 to {range}, got {status}")));
+            }
         }
     }
     Ok(())
@@ -396,9 +398,9 @@ async fn several_without_content_range(probe: &Probe) -> Result<(), Miss> {
 async fn several_parts(probe: &Probe) -> Result<(), Miss> {
     let (full, response) = two_ranges(probe).await?;
     for part in parts(&response)? {
-        let value = part.field("Content-Range").ok_or_else(|| {
-            Miss::new("expected Content-Range in each part, got a part without")
-        })?;
+        let value = part
+            .field("Content-Range")
+            .ok_or_else(|| Miss::new("expected Content-Range in each part, got a part without"))?;
         let (range, len) = content_range(&value)
             .ok_or_else(|| Miss::new(format!("expected a byte range in a part, got {value:?}")))?;
         if len.is_some_and(|len| len != full.content.len()) {
@@ -406,7 +408,9 @@ async fn several_parts(probe: &Probe) -> Result<(), Miss> {
         }
         let expected = full.content.get(range).unwrap_or_default();
         if part.content != expected {
-            return Err(Miss::new(format!("expected the octets of {value:?} in their part, got others")));
+            return Err(Miss::new(format!(
+                "expected the octets of {value:?} in their part, got others"
+            )));
         }
     }
     Ok(())
@@ -418,7 +422,11 @@ async fn several_part_types(probe: &Probe) -> Result<(), Miss> {
         return Err(Miss::skip("the resource has no Content-Type"));
     };
     for part in parts(&response)? {
-        expect_equal("Content-Type of a part", &Some(expected.clone()), &part.field("Content-Type"))?;
+        expect_equal(
+            "Content-Type of a part",
+            &Some(expected.clone()),
+            &part.field("Content-Type"),
+        )?;
     }
     Ok(())
 }
@@ -439,7 +447,8 @@ async fn several_order(probe: &Probe) -> Result<(), Miss> {
 
 async fn several_one_satisfiable(probe: &Probe) -> Result<(), Miss> {
     supported(probe).await?;
-    let (full, part) = full_and_part(probe, |len| format!("bytes=0-1,{}-{}", len * 2, len * 3)).await?;
+    let (full, part) =
+        full_and_part(probe, |len| format!("bytes=0-1,{}-{}", len * 2, len * 3)).await?;
     part.expect_status(&[206])?;
     if boundary(&part).is_ok() {
         return Ok(());
@@ -586,8 +595,19 @@ async fn unknown_unit(probe: &Probe) -> Result<(), Miss> {
 
 async fn invalid(probe: &Probe) -> Result<(), Miss> {
     let ranges = [
-        "bytes=5-2", "bytes=a-b", "bytes=", "bytes=-", "bytes", "bytes 0-4", "bytes=0-4-8", "bytes=0x0-4",
-        "bytes=+0-4", "bytes=0 - 4", "bytes=0-4;1", "bytes=0-4, 5-2", "bytes=--5",
+        "bytes=5-2",
+        "bytes=a-b",
+        "bytes=",
+        "bytes=-",
+        "bytes",
+        "bytes 0-4",
+        "bytes=0-4-8",
+        "bytes=0x0-4",
+        "bytes=+0-4",
+        "bytes=0 - 4",
+        "bytes=0-4;1",
+        "bytes=0-4, 5-2",
+        "bytes=--5",
     ];
     for range in ranges {
         let (_, part) = full_and_part(probe, |_| range.into()).await?;
@@ -809,10 +829,7 @@ fn multipart(response: &Response) -> Result<&Response, Miss> {
 }
 
 /// Asks for `range` of the file, and compares: the part is those octets and says so.
-async fn exact(
-    probe: &Probe,
-    range: impl Fn(usize) -> (String, Range<usize>),
-) -> Result<(), Miss> {
+async fn exact(probe: &Probe, range: impl Fn(usize) -> (String, Range<usize>)) -> Result<(), Miss> {
     let (full, part) = full_and_part(probe, |len| range(len).0).await?;
     expect_partial(&part)?;
     expect_part(&full, &part, range(full.content.len()).1)
@@ -875,7 +892,9 @@ impl Part {
 fn boundary(response: &Response) -> Result<String, Miss> {
     let value = response.expect_field("Content-Type")?;
     let fail = || {
-        Miss::new(format!("expected multipart/byteranges with its boundary in Content-Type, got {value:?}"))
+        Miss::new(format!(
+            "expected multipart/byteranges with its boundary in Content-Type, got {value:?}"
+        ))
     };
     let (media_type, parameters) = value.split_once(';').ok_or_else(fail)?;
     if !media_type.trim().eq_ignore_ascii_case("multipart/byteranges") {
@@ -912,7 +931,9 @@ fn parts(response: &Response) -> Result<Vec<Part>, Miss> {
             return Err(fail("octets behind a boundary"));
         }
         let fields = lines
-            .map(|line| line.split_once(':').map(|(name, value)| (name.into(), value.trim().into())))
+            .map(|line| {
+                line.split_once(':').map(|(name, value)| (name.into(), value.trim().into()))
+            })
             .collect::<Option<Vec<(String, String)>>>()
             .ok_or_else(|| fail("a line in a part's head that is no field"))?;
         if fields.iter().any(|(name, value)| name.contains('\n') || value.contains('\n')) {
