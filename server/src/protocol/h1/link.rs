@@ -319,14 +319,33 @@ impl<'c> H1Link<'c> {
                     chunked.ready -= read;
                     return Poll::Ready(Ok(read));
                 }
+                // The rest of a large chunk goes straight to where it is wanted.
+                Content::Chunked(chunked)
+                    if chunked.decoder.ahead() > 0 && self.io.input.is_empty() =>
+                {
+                    let ahead = usize::try_from(chunked.decoder.ahead()).unwrap_or(usize::MAX);
+                    let want = ahead.min(buffer.len());
+                    let buffer = buffer.get_mut(..want).unwrap_or_default();
+                    let read = ready!(self.io.poll_read_direct(cx, buffer, deadline))?;
+                    chunked.decoder.pass(read);
+                    chunked.total = chunked.total.saturating_add(read as u64);
+                    if read == 0 {
+                        self.content = Content::Broken;
+                        return Poll::Ready(Err(Fault::UnexpectedEnd.into()));
+                    }
+                    if self.services.exceeds_content_limit(chunked.total) {
+                        self.content = Content::Broken;
+                        return Poll::Ready(Err(Fault::ContentTooLarge.into()));
+                    }
+                    return Poll::Ready(Ok(read));
+                }
                 Content::Chunked(chunked) => {
                     match chunked.decoder.decode(self.io.input.octets(), &mut self.trailers) {
                         Ok(Decoded::Data { skip, len }) => {
                             self.io.input.consume(skip);
                             chunked.ready = len;
                             chunked.total = chunked.total.saturating_add(len as u64);
-                            let limit = self.services.limits.request_content;
-                            if limit.is_some_and(|limit| chunked.total > limit) {
+                            if self.services.exceeds_content_limit(chunked.total) {
                                 self.content = Content::Broken;
                                 return Poll::Ready(Err(Fault::ContentTooLarge.into()));
                             }

@@ -253,8 +253,8 @@ impl<A: Application> Engine<'_, A> {
 
 /// What can be refused by the head alone, before the application sees it.
 fn early_fault(head: &RequestHead, request: &Request<'_>, services: &Services) -> Option<Fault> {
-    if let (Framing::Length(length), Some(limit)) = (head.framing, services.limits.request_content)
-        && length > limit
+    if let Framing::Length(length) = head.framing
+        && services.exceeds_content_limit(length)
     {
         return Some(Fault::ContentTooLarge);
     }
