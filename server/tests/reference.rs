@@ -193,6 +193,20 @@ fn head_has_the_fields_of_get_and_no_content() {
 }
 
 #[test]
+fn options_are_answered_for_a_resource_and_for_the_server() {
+    serve(async |site| {
+        for (target, allow) in [
+            ("*", "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+            ("/plaintext", "GET, HEAD, OPTIONS"),
+            ("/store/a", "POST, DELETE, PUT, GET, HEAD, OPTIONS"),
+        ] {
+            let answer = site.send(request("OPTIONS", target, "", "")).await;
+            answer.expect(204).expect_field("Allow", allow).expect_text("");
+        }
+    });
+}
+
+#[test]
 fn content_has_a_type() {
     serve(async |site| {
         for path in [
