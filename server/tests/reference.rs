@@ -1,5 +1,7 @@
 //! The bundled application, end to end over the in-memory transport with a paused clock.
 
+#![allow(clippy::unwrap_used)] // all of this file is test
+
 use std::future::pending;
 
 use falconry_server::reference::{ReferenceOptions, application};
