@@ -273,6 +273,7 @@ fn view<'c>(head: &'c RequestHead, octets: &'c [u8], info: &'c ConnectionInfo) -
     let target = &head.target;
     let path = match target.form {
         TargetForm::Absolute if target.path.is_empty() => b"/",
+        TargetForm::Asterisk => b"*",
         _ => target.path.of(octets),
     };
     Request {
