@@ -8,15 +8,16 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use falconry_transport::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time::Instant;
 
-use crate::dial::Octets;
+use crate::dial::Dial;
 use crate::transcript::{End, Reader, Requests, Response, Transcript, Way};
 
 /// A connection and the record of what happened on it.
 pub(crate) struct Connection {
-    halves: Option<(ReadHalf<Box<dyn Octets>>, WriteHalf<Box<dyn Octets>>)>,
+    halves: Option<(ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>)>,
     record: Rc<RefCell<Record>>,
     opened: Instant,
 }
@@ -41,12 +42,23 @@ pub(crate) enum Waited {
 }
 
 impl Connection {
-    /// Takes over an open connection.
-    pub(crate) fn new(octets: Box<dyn Octets>, requests: Requests) -> Self {
-        Self {
-            halves: Some(tokio::io::split(octets)),
-            record: Rc::new(RefCell::new(Record { requests, ..Record::default() })),
-            opened: Instant::now(),
+    /// Opens a connection, over which `requests` will go.
+    ///
+    /// # Errors
+    /// A sentence that says why it could not be opened.
+    pub(crate) async fn open(
+        dial: &dyn Dial,
+        requests: Requests,
+        patience: Duration,
+    ) -> Result<Self, String> {
+        match tokio::time::timeout(patience * DIAL_PATIENCE, dial.dial()).await {
+            Ok(Ok(stream)) => Ok(Self {
+                halves: Some(tokio::io::split(stream)),
+                record: Rc::new(RefCell::new(Record { requests, ..Record::default() })),
+                opened: Instant::now(),
+            }),
+            Ok(Err(error)) => Err(format!("cannot connect: {error}")),
+            Err(_) => Err("cannot connect: no answer in time".into()),
         }
     }
 
@@ -166,7 +178,7 @@ impl Connection {
     pub(crate) fn reset(&mut self) {
         self.note_our_close();
         if let Some((read, write)) = self.halves.take() {
-            read.unsplit(write).reset();
+            read.unsplit(write).set_reset_on_close();
         }
     }
 
@@ -234,6 +246,9 @@ impl Record {
         }
     }
 }
+
+/// How many times the patience of a wait an opening may take: handshakes cost several round trips.
+const DIAL_PATIENCE: u32 = 4;
 
 /// Octets read at once.
 const READ_SIZE: usize = 16 * 1024;

@@ -7,8 +7,10 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
-use tokio::net::TcpStream;
+use falconry_transport::tls::{ClientOptions, Connector, Trust};
+use falconry_transport::{Stream, dial};
+
+use crate::target::Target;
 
 /// Something that opens connections to one target.
 pub trait Dial {
@@ -20,26 +22,47 @@ pub trait Dial {
 }
 
 /// A connection being opened.
-pub type Dialing<'a> = Pin<Box<dyn Future<Output = io::Result<Box<dyn Octets>>> + 'a>>;
+pub type Dialing<'a> = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + 'a>>;
 
-/// A connection: octets in and out.
-pub trait Octets: AsyncRead + AsyncWrite + Unpin {
-    /// Ends it abruptly, by a TCP reset where there is TCP; otherwise as abruptly as the transport can.
-    fn reset(self: Box<Self>);
+/// Connections to a [`Target`] over sockets, with TLS where its scheme says so.
+pub struct Dialer {
+    target: falconry_transport::Target,
+    tls: Option<(Connector, String)>,
 }
 
-impl Octets for TcpStream {
-    fn reset(self: Box<Self>) {
-        // A linger time of zero turns the close into a reset; if that fails the close stays a close.
-        let _ = self.set_zero_linger();
+impl Dialer {
+    /// Connections to `target`. `authorities` is PEM text of the certificates to trust; without it
+    /// every certificate is taken, as is fit for a tester's tool.
+    ///
+    /// # Errors
+    /// What is wrong with the authorities.
+    pub fn new(target: &Target, authorities: Option<Vec<u8>>) -> Result<Self, String> {
+        let tls = match target.tls_name() {
+            None => None,
+            Some(name) => {
+                let trust = authorities.map_or(Trust::Anyone, Trust::Authorities);
+                let options =
+                    ClientOptions { alpn: vec![b"http/1.1".to_vec()], ..ClientOptions::new(trust) };
+                let connector = Connector::new(options).map_err(|error| error.to_string())?;
+                Some((connector, name.to_owned()))
+            }
+        };
+        Ok(Self { target: target.place().clone(), tls })
     }
 }
 
-#[cfg(unix)]
-impl Octets for tokio::net::UnixStream {
-    fn reset(self: Box<Self>) {}
-}
-
-impl Octets for DuplexStream {
-    fn reset(self: Box<Self>) {}
+impl Dial for Dialer {
+    fn dial(&self) -> Dialing<'_> {
+        Box::pin(async {
+            let stream = dial(&self.target).await?;
+            match &self.tls {
+                None => Ok(stream as Box<dyn Stream>),
+                Some((connector, name)) => {
+                    let (stream, _) =
+                        connector.connect(stream, name).await.map_err(io::Error::other)?;
+                    Ok(Box::new(stream) as Box<dyn Stream>)
+                }
+            }
+        })
+    }
 }

@@ -197,6 +197,8 @@ pub async fn readable<S: Stream + ?Sized>(stream: &mut S) -> io::Result<()> {
 
 /// Reads once into the free part of `block`; `Ok(0)` is the end, or a full block.
 ///
+/// If it has to wait, return the block and wait with [`Stream::poll_readable`] instead.
+///
 /// # Errors
 /// Those of the stream.
 pub fn poll_read_block<S: AsyncRead + Unpin + ?Sized>(
@@ -209,4 +211,15 @@ pub fn poll_read_block<S: AsyncRead + Unpin + ?Sized>(
     let read = buffer.filled().len();
     block.fill(read);
     Poll::Ready(Ok(read))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_small() {
+        // A server holds one for every idle client: the box of the stream and two addresses.
+        assert!(size_of::<Connection>() <= 96, "{}", size_of::<Connection>());
+    }
 }

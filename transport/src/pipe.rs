@@ -522,3 +522,490 @@ impl Segments {
         self.blocks = VecDeque::new();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::task::Wake;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::block;
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Polls flushes and reads by hand, and knows whether they have been woken.
+    struct Hand(Arc<Count>, Waker);
+
+    impl Hand {
+        fn new() -> Self {
+            let count = Arc::new(Count::default());
+            Self(Arc::clone(&count), count.into())
+        }
+
+        fn woken(&self) -> bool {
+            self.0.0.swap(0, Relaxed) > 0
+        }
+
+        fn flush(&self, writer: &mut PipeWriter) -> Poll<io::Result<FlushState>> {
+            writer.poll_flush(&mut Context::from_waker(&self.1))
+        }
+
+        fn read<'a>(&self, reader: &'a mut PipeReader) -> Poll<io::Result<ReadView<'a>>> {
+            reader.poll_read(&mut Context::from_waker(&self.1))
+        }
+
+        fn view<'a>(&self, reader: &'a mut PipeReader) -> ReadView<'a> {
+            match self.read(reader) {
+                Poll::Ready(result) => result.unwrap(),
+                Poll::Pending => panic!("the read waits"),
+            }
+        }
+    }
+
+    fn octets(view: &ReadView<'_>) -> Vec<u8> {
+        view.segments().flatten().copied().collect()
+    }
+
+    fn in_use() -> u64 {
+        block::counters().rented() - block::counters().returned()
+    }
+
+    fn options(pause: usize, resume: usize) -> PipeOptions {
+        PipeOptions { pause, resume }
+    }
+
+    #[test]
+    fn what_is_not_flushed_is_invisible() {
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(PipeOptions::default());
+        assert!(hand.read(&mut reader).is_pending());
+        let room = writer.reserve(5);
+        room[..5].copy_from_slice(b"hello");
+        writer.advance(5);
+        assert_eq!(writer.unflushed(), 5);
+        assert!(hand.read(&mut reader).is_pending());
+        assert!(!hand.woken());
+        assert!(hand.flush(&mut writer).is_ready());
+        assert!(hand.woken());
+        let view = hand.view(&mut reader);
+        assert_eq!(octets(&view), b"hello");
+        assert!(!view.is_completed() && !view.is_cancelled());
+        view.consume_all();
+        assert_eq!(in_use(), 0);
+    }
+
+    #[test]
+    fn several_advances_make_one_flush() {
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(PipeOptions::default());
+        for part in [&b"ab"[..], b"c", b"def"] {
+            writer.reserve(part.len())[..part.len()].copy_from_slice(part);
+            writer.advance(part.len());
+        }
+        assert!(hand.flush(&mut writer).is_ready());
+        assert_eq!(octets(&hand.view(&mut reader)), b"abcdef");
+    }
+
+    #[test]
+    fn a_reservation_is_at_least_what_was_asked_for_up_to_a_block() {
+        let (mut writer, _reader) = pipe(PipeOptions::default());
+        writer.put(&[0; 100]);
+        assert_eq!(writer.reserve(0).len(), BLOCK_SIZE - 100);
+        assert!(writer.reserve(BLOCK_SIZE - 50).len() >= BLOCK_SIZE - 50);
+        assert_eq!(writer.reserve(10 * BLOCK_SIZE).len(), BLOCK_SIZE);
+    }
+
+    #[test]
+    fn examined_octets_make_the_next_read_wait_and_unexamined_ones_do_not() {
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(PipeOptions::default());
+        writer.put(b"abcdef");
+        assert!(hand.flush(&mut writer).is_ready());
+        hand.view(&mut reader).advance(2, 4);
+        let view = hand.view(&mut reader);
+        assert_eq!(octets(&view), b"cdef", "consumed octets are gone, examined ones are not");
+        view.advance(0, 4);
+        assert!(hand.read(&mut reader).is_pending());
+        writer.put(b"g");
+        assert!(hand.flush(&mut writer).is_ready());
+        assert!(hand.woken());
+        let view = hand.view(&mut reader);
+        assert_eq!(octets(&view), b"cdefg");
+        drop(view);
+        assert!(hand.read(&mut reader).is_pending(), "dropping a view examines all");
+    }
+
+    #[test]
+    fn examined_never_goes_back() {
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(options(4, 4));
+        writer.put(b"abcd");
+        assert!(hand.flush(&mut writer).is_pending());
+        hand.view(&mut reader).advance(0, 3);
+        assert!(hand.woken());
+        hand.view(&mut reader).advance(0, 1);
+        writer.put(b"ef");
+        assert!(hand.flush(&mut writer).is_ready());
+        // Of these four, one is new. Had going back counted, two would be released twice.
+        hand.view(&mut reader).advance(0, 4);
+        writer.put(b"gh");
+        assert!(hand.flush(&mut writer).is_pending());
+    }
+
+    #[test]
+    fn flushes_wait_from_pause_to_below_resume() {
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(options(10, 4));
+        writer.put(&[1; 9]);
+        assert!(hand.flush(&mut writer).is_ready());
+        writer.put(&[1; 1]);
+        assert!(hand.flush(&mut writer).is_pending());
+        hand.view(&mut reader).advance(0, 6);
+        assert!(!hand.woken(), "four are outstanding, not fewer");
+        assert!(hand.flush(&mut writer).is_pending());
+        hand.view(&mut reader).advance(0, 7);
+        assert!(hand.woken(), "examined octets count as released");
+        assert!(hand.flush(&mut writer).is_ready());
+    }
+
+    #[test]
+    fn thresholds_of_one_are_a_rendezvous_and_zero_is_none() {
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(options(1, 1));
+        writer.put(b"x");
+        assert!(hand.flush(&mut writer).is_pending());
+        hand.view(&mut reader).consume_all();
+        assert!(hand.flush(&mut writer).is_ready());
+
+        let (mut writer, _reader) = pipe(options(0, 0));
+        writer.put(&[1; 100_000]);
+        assert!(hand.flush(&mut writer).is_ready());
+    }
+
+    #[test]
+    fn a_cancellation_wakes_one_read_or_flush_without_error() {
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(options(1, 1));
+        let handle = reader.cancel_handle();
+        assert!(hand.read(&mut reader).is_pending());
+        handle.wake_reader();
+        assert!(hand.woken());
+        let view = hand.view(&mut reader);
+        assert!(view.is_cancelled() && view.is_empty() && !view.is_completed());
+        drop(view);
+        assert!(hand.read(&mut reader).is_pending());
+
+        writer.put(b"x");
+        assert!(hand.flush(&mut writer).is_pending());
+        handle.wake_writer();
+        handle.wake_writer();
+        assert!(hand.woken());
+        match hand.flush(&mut writer) {
+            Poll::Ready(Ok(state)) => assert!(state.cancelled && !state.reader_done),
+            other => panic!("{other:?}"),
+        }
+        assert!(hand.flush(&mut writer).is_pending());
+    }
+
+    #[test]
+    fn a_cancelled_read_still_shows_the_octets() {
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(PipeOptions::default());
+        writer.put(b"x");
+        writer.complete(None);
+        reader.cancel_handle().wake_reader();
+        let view = hand.view(&mut reader);
+        assert!(view.is_cancelled() && view.is_completed());
+        assert_eq!(octets(&view), b"x");
+    }
+
+    #[test]
+    fn completion_flushes_and_comes_with_the_last_octets() {
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(PipeOptions::default());
+        assert!(hand.read(&mut reader).is_pending());
+        writer.put(b"last");
+        writer.complete(None);
+        assert!(hand.woken());
+        let view = hand.view(&mut reader);
+        assert!(view.is_completed());
+        assert_eq!(octets(&view), b"last");
+        view.advance(0, 4);
+        let view = hand.view(&mut reader);
+        assert!(view.is_completed(), "nothing more can come, so the read does not wait");
+        view.consume_all();
+        assert!(hand.view(&mut reader).is_empty());
+    }
+
+    #[test]
+    fn a_writers_error_comes_after_the_octets() {
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(PipeOptions::default());
+        writer.put(b"x");
+        writer.complete(Some(io::ErrorKind::ConnectionReset.into()));
+        let view = hand.view(&mut reader);
+        assert!(!view.is_completed(), "an error is no orderly end");
+        view.consume_all();
+        for _ in 0..2 {
+            match hand.read(&mut reader) {
+                Poll::Ready(Err(error)) => {
+                    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+                }
+                _ => panic!("the error stays"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_dropped_writer_is_an_error_and_loses_what_was_not_flushed() {
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(PipeOptions::default());
+        writer.put(b"x");
+        drop(writer);
+        match hand.read(&mut reader) {
+            Poll::Ready(Err(error)) => assert_eq!(error.kind(), io::ErrorKind::BrokenPipe),
+            _ => panic!("no end in order"),
+        }
+        assert_eq!(in_use(), 0);
+    }
+
+    #[test]
+    fn a_completed_reader_frees_a_waiting_writer_and_all_blocks() {
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(options(1, 1));
+        writer.put(&[1; 3 * BLOCK_SIZE]);
+        assert!(hand.flush(&mut writer).is_pending());
+        drop(hand.view(&mut reader));
+        writer.put(&[1; BLOCK_SIZE]);
+        assert!(hand.flush(&mut writer).is_pending());
+        reader.complete(None);
+        assert!(hand.woken());
+        assert_eq!(in_use(), 0);
+        writer.put(b"x");
+        match hand.flush(&mut writer) {
+            Poll::Ready(Ok(state)) => assert!(state.reader_done),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(in_use(), 0, "what nobody will read is not kept");
+    }
+
+    #[test]
+    fn a_readers_error_is_the_flushes_error() {
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(PipeOptions::default());
+        reader.complete(Some(io::ErrorKind::TimedOut.into()));
+        match hand.flush(&mut writer) {
+            Poll::Ready(Err(error)) => assert_eq!(error.kind(), io::ErrorKind::TimedOut),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn small_flushes_share_blocks_whether_read_or_not() {
+        let hand = Hand::new();
+        for examine in [false, true] {
+            let (mut writer, mut reader) = pipe(options(0, 0));
+            for _ in 0..BLOCK_SIZE {
+                writer.put(b"x");
+                assert!(hand.flush(&mut writer).is_ready());
+                if examine {
+                    drop(hand.view(&mut reader));
+                }
+            }
+            assert_eq!(in_use(), 1);
+            reader.complete(None);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "advanced beyond the view")]
+    fn consuming_more_than_examined_is_a_mistake() {
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(PipeOptions::default());
+        writer.put(b"abc");
+        assert!(hand.flush(&mut writer).is_ready());
+        hand.view(&mut reader).advance(2, 1);
+    }
+
+    #[tokio::test]
+    async fn the_halves_work_from_two_threads() {
+        let (mut writer, mut reader) = pipe(options(1000, 500));
+        let producer = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                for n in 0..20_000u32 {
+                    writer.put(&n.to_be_bytes());
+                    writer.flush().await.unwrap();
+                }
+                writer.complete(None);
+            });
+        });
+        let mut received: Vec<u8> = Vec::new();
+        loop {
+            let view = reader.read().await.unwrap();
+            received.extend(view.segments().flatten());
+            let done = view.is_completed();
+            view.consume_all();
+            if done {
+                break;
+            }
+        }
+        producer.join().unwrap();
+        let sent: Vec<u8> = (0..20_000u32).flat_map(u32::to_be_bytes).collect();
+        assert!(received == sent);
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Write(usize),
+        Flush,
+        /// Reads, then advances by these shares (of 256) of the view; the first is of the second.
+        Read(u8, u8),
+        CancelRead,
+        CancelFlush,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0usize..3 * BLOCK_SIZE).prop_map(Step::Write),
+            2 => (0usize..20).prop_map(Step::Write),
+            4 => Just(Step::Flush),
+            6 => any::<(u8, u8)>().prop_map(|(consumed, examined)| Step::Read(consumed, examined)),
+            2 => Just(Step::Read(255, 255)),
+            1 => Just(Step::CancelRead),
+            1 => Just(Step::CancelFlush),
+        ]
+    }
+
+    /// What a pipe is, without blocks, wakers and locks.
+    #[derive(Default)]
+    struct Model {
+        unflushed: Vec<u8>,
+        /// Flushed and not consumed.
+        visible: Vec<u8>,
+        examined: usize,
+        paused: bool,
+        cancel_read: bool,
+        cancel_flush: bool,
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn a_pipe_is_its_model(
+            steps in proptest::collection::vec(step(), 0..60),
+            pause in 0usize..3 * BLOCK_SIZE,
+            resume in 0usize..3 * BLOCK_SIZE,
+        ) {
+            agrees_with_model(&steps, pause, resume)?;
+        }
+    }
+
+    fn agrees_with_model(steps: &[Step], pause: usize, resume: usize) -> Result<(), TestCaseError> {
+        let before = in_use();
+        let hand = Hand::new();
+        let (mut writer, mut reader) = pipe(options(pause, resume));
+        let handle = writer.cancel_handle();
+        let resume = resume.min(pause).max(1);
+        let mut model = Model::default();
+        let mut next = 0u8;
+        for &step in steps {
+            match step {
+                Step::Write(octets) => {
+                    // Half by reservation, half by copy, so that both meet in one block.
+                    let half: Vec<u8> = (0..octets)
+                        .map(|_| {
+                            next = next.wrapping_add(1);
+                            next
+                        })
+                        .collect();
+                    let (first, second) = half.split_at(octets / 2);
+                    let mut rest = first;
+                    while !rest.is_empty() {
+                        let room = writer.reserve(rest.len());
+                        let n = room.len().min(rest.len());
+                        room[..n].copy_from_slice(&rest[..n]);
+                        writer.advance(n);
+                        rest = &rest[n..];
+                    }
+                    writer.put(second);
+                    model.unflushed.extend(&half);
+                    prop_assert_eq!(writer.unflushed(), model.unflushed.len());
+                }
+                Step::Flush => {
+                    model.visible.append(&mut model.unflushed);
+                    let outstanding = model.visible.len() - model.examined;
+                    model.paused |= pause > 0 && outstanding >= pause;
+                    match hand.flush(&mut writer) {
+                        Poll::Ready(state) => {
+                            let state = state.unwrap();
+                            prop_assert_eq!(
+                                state.cancelled,
+                                std::mem::take(&mut model.cancel_flush)
+                            );
+                            prop_assert!(state.cancelled || !model.paused);
+                            prop_assert!(!state.reader_done);
+                        }
+                        Poll::Pending => prop_assert!(model.paused && !model.cancel_flush),
+                    }
+                }
+                Step::Read(consumed, examined) => {
+                    let fresh = model.visible.len() > model.examined;
+                    let readable =
+                        reader.poll_readable(&mut Context::from_waker(&hand.1)).is_ready();
+                    prop_assert_eq!(readable, fresh || model.cancel_read);
+                    match hand.read(&mut reader) {
+                        Poll::Pending => prop_assert!(!fresh && !model.cancel_read),
+                        Poll::Ready(view) => {
+                            let view = view.unwrap();
+                            let cancelled = std::mem::take(&mut model.cancel_read);
+                            prop_assert_eq!(view.is_cancelled(), cancelled);
+                            prop_assert!(fresh || cancelled);
+                            prop_assert_eq!(&octets(&view), &model.visible);
+                            prop_assert_eq!(view.len(), model.visible.len());
+                            prop_assert!(view.segments().all(|segment| !segment.is_empty()));
+                            let share = |of: usize, n: u8| {
+                                if n == 255 { of } else { of * usize::from(n) / 256 }
+                            };
+                            let examined = share(view.len(), examined);
+                            let consumed = share(examined, consumed);
+                            view.advance(consumed, examined);
+                            model.examined = model.examined.max(examined) - consumed;
+                            model.visible.drain(..consumed);
+                            if model.visible.len() - model.examined < resume {
+                                model.paused = false;
+                            }
+                        }
+                    }
+                }
+                Step::CancelRead => {
+                    handle.wake_reader();
+                    model.cancel_read = true;
+                }
+                Step::CancelFlush => {
+                    handle.wake_writer();
+                    model.cancel_flush = true;
+                }
+            }
+            // Two neighbours hold more than a block together, so memory follows octets; each
+            // of the three lists may add one block.
+            let octets = model.visible.len() + model.unflushed.len();
+            let bound = 2 * octets.div_ceil(BLOCK_SIZE) + 3;
+            prop_assert!((in_use() - before) as usize <= bound);
+        }
+        drop((writer, reader));
+        prop_assert_eq!(in_use(), before);
+        Ok(())
+    }
+}

@@ -40,31 +40,29 @@ impl<'a> Authority<'a> {
 /// Octets of a registered name in front of a colon or the end; `None` at any other octet.
 fn registered_name_len(octets: &[u8]) -> Option<usize> {
     let mut at = 0;
-    while let Some(&octet) = octets.get(at) {
-        match octet {
-            b':' => break,
-            b'%' => {
-                if !octets.get(at + 1..at + 3)?.iter().all(u8::is_ascii_hexdigit) {
-                    return None;
-                }
-                at += 3;
-            }
-            octet if is_unreserved_or_sub_delim(octet) => at += 1,
+    loop {
+        let rest = octets.get(at..)?;
+        let Some(plain) = rest.iter().position(|&octet| !NAME[usize::from(octet)]) else {
+            return Some(octets.len());
+        };
+        at += plain;
+        match octets.get(at..)? {
+            [b':', ..] => return Some(at),
+            [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => at += 3,
             _ => return None,
         }
     }
-    Some(at)
 }
 
 /// RFC 3986 §3.2.2: an IPv6 address or `v1.anything`. Zone identifiers (RFC 6874) are not for the wire.
 fn is_ip_literal(octets: &[u8]) -> bool {
     if let [b'v' | b'V', rest @ ..] = octets {
-        let Some(dot) = memchr::memchr(b'.', rest) else { return false };
-        let (version, address) = (&rest[..dot], &rest[dot + 1..]);
+        let mut parts = rest.splitn(2, |&octet| octet == b'.');
+        let (Some(version), Some(address)) = (parts.next(), parts.next()) else { return false };
         return !version.is_empty()
             && version.iter().all(u8::is_ascii_hexdigit)
             && !address.is_empty()
-            && address.iter().all(|&octet| octet == b':' || is_unreserved_or_sub_delim(octet));
+            && address.iter().all(|&octet| octet == b':' || NAME[usize::from(octet)]);
     }
     str::from_utf8(octets).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
@@ -78,14 +76,19 @@ fn port(digits: &[u8]) -> Option<u16> {
     })
 }
 
-const fn is_unreserved_or_sub_delim(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric()
-        || matches!(octet, b'-' | b'.' | b'_' | b'~')
-        || matches!(
-            octet,
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
-        )
-}
+/// The unreserved octets and the sub-delimiters of RFC 3986 §2: what a registered name is made of.
+static NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        table[octet] = (octet as u8).is_ascii_alphanumeric()
+            || matches!(octet as u8, b'-' | b'.' | b'_' | b'~')
+            || matches!(octet as u8, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+')
+            || matches!(octet as u8, b',' | b';' | b'=');
+        octet += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

@@ -40,9 +40,8 @@ impl Method {
     /// Compares a word or two by length. Does not check that an other method is a token.
     #[inline]
     pub fn recognise(octets: &[u8]) -> Self {
-        if let Some(four) = octets.first_chunk::<4>() {
-            let rest = &octets[4..];
-            return match (four, rest) {
+        if let Some(parts) = octets.split_first_chunk::<4>() {
+            return match parts {
                 (b"HEAD", b"") => Self::Head,
                 (b"POST", b"") => Self::Post,
                 (b"TRAC", b"E") => Self::Trace,

@@ -91,13 +91,8 @@ impl Probe {
     /// # Errors
     /// The case is broken where the target cannot be reached.
     pub async fn open(&self) -> Result<Peer, Miss> {
-        let dialed = tokio::time::timeout(self.patience * DIAL_PATIENCE, self.dial.dial()).await;
-        let octets = match dialed {
-            Ok(Ok(octets)) => octets,
-            Ok(Err(error)) => return Err(Miss::broken(format!("cannot connect: {error}"))),
-            Err(_) => return Err(Miss::broken("cannot connect in time")),
-        };
-        let connection = Connection::new(octets, Requests::default());
+        let connection = Connection::open(&*self.dial, Requests::default(), self.patience).await;
+        let connection = connection.map_err(Miss::broken)?;
         self.records.borrow_mut().push(connection.record());
         Ok(Peer {
             connection,
@@ -281,6 +276,3 @@ impl Peer {
         self.connection.end()
     }
 }
-
-/// How many times the patience of a wait an opening may take: handshakes cost several round trips.
-const DIAL_PATIENCE: u32 = 4;

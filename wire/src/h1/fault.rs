@@ -89,7 +89,8 @@ faults! {
     WhitespaceBeforeFirstField = "whitespace before the first field line", 400, 9112, "2.2";
     /// Whitespace between a field name and the colon.
     SpaceBeforeColon = "whitespace between field name and colon", 400, 9112, "5.1";
-    /// A field line without a colon.
+    /// A field line that ends behind its name. Where whitespace and more follow the name, it is the
+    /// name that is invalid.
     MissingColon = "field line without a colon", 400, 9112, "5";
     /// A field line that starts with the colon.
     EmptyFieldName = "empty field name", 400, 9112, "5";

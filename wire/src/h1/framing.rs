@@ -50,6 +50,18 @@ pub(super) struct Announced {
 }
 
 impl Announced {
+    /// Nothing yet. A constant, because it is copied for every message.
+    pub(super) const NOTHING: Self = Self {
+        length: None,
+        transfer: false,
+        chunked: false,
+        chunked_last: false,
+        other_coding: false,
+        close: false,
+        keep_alive: false,
+        upgrade: false,
+    };
+
     /// Takes note of one field line; lines of other names are passed over.
     #[inline]
     pub(super) fn field(
@@ -117,7 +129,7 @@ impl Announced {
         self.exclusive(profile)?;
         for member in list(value) {
             let (coding, parameters) = match memchr::memchr(b';', member) {
-                Some(at) => (trim(&member[..at]), true),
+                Some(at) => (trim(member.get(..at).unwrap_or_default()), true),
                 None => (member, false),
             };
             if !is_name(coding) {
@@ -146,6 +158,11 @@ impl Announced {
     }
 
     fn connection(&mut self, value: &[u8], profile: Profile) -> Result<(), Fault> {
+        // What nearly all clients send, without a walk over the list.
+        if value.eq_ignore_ascii_case(b"keep-alive") {
+            self.keep_alive = true;
+            return Ok(());
+        }
         for option in list(value) {
             if option.eq_ignore_ascii_case(b"close") {
                 self.close = true;
@@ -182,7 +199,7 @@ mod tests {
         version: Version,
         lines: &[(FieldName, &[u8])],
     ) -> Result<Announced, Fault> {
-        let mut announced = Announced::default();
+        let mut announced = Announced::NOTHING;
         for &(name, value) in lines {
             announced.field(name, value, version, profile)?;
         }

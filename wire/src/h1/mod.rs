@@ -3,8 +3,8 @@
 //! | file | topic |
 //! | --- | --- |
 //! | `fault` | every reason to refuse a message, with its status and section |
-//! | `request`, `response` | parsers of heads |
-//! | `line` | start lines and field lines, octet by octet: the reference |
+//! | `request`, `response`, `head` | parsers of heads: a fast path and a careful one |
+//! | `line` | start lines and field lines, octet by octet: the careful path |
 //! | `target` | the four forms of a request target |
 //! | `framing` | Content-Length, Transfer-Encoding, Connection |
 //! | `chunked` | the chunked coding |
@@ -18,10 +18,13 @@ mod chunked;
 pub mod encode;
 mod fault;
 mod framing;
+mod head;
 mod line;
 mod request;
 mod response;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use chunked::{ChunkLimits, ChunkedDecoder, Decoded};
 pub use fault::Fault;

@@ -1,7 +1,8 @@
 //! Request heads (RFC 9112 §3 and §5).
 
 use super::framing::{Announced, Framing};
-use super::line::{self, SectionLine};
+use super::head::{Checked, FAST_LINES, Next, scanned_line};
+use super::line;
 use super::target::{Target, target_len};
 use super::{Fault, HeadLimits, Parsed, Profile, Version};
 use crate::authority::Authority;
@@ -60,15 +61,6 @@ pub struct RequestParser {
     unfinished: Option<Checked>,
     /// The head as far as its lines were checked.
     draft: RequestHead,
-}
-
-/// How far the lines of an unfinished head were checked.
-#[derive(Clone, Copy, Debug, Default)]
-struct Checked {
-    /// Start of the field section; 0 as long as the request line is unfinished.
-    section: usize,
-    /// Start of the first line that is not checked.
-    at: usize,
     notes: Notes,
 }
 
@@ -104,52 +96,51 @@ impl RequestParser {
     }
 
     /// The careful path: gives the exact fault, knows both profiles, and can be restarted.
-    fn parse_by_line(
+    pub(super) fn parse_by_line(
         &mut self,
         buffer: &mut [u8],
         head: &mut RequestHead,
     ) -> Result<Parsed, Fault> {
-        let mut checked =
-            self.unfinished.take().filter(|checked| checked.at <= buffer.len()).unwrap_or_default();
-        if checked.section == 0 {
+        let unfinished = self.unfinished.take().filter(|checked| checked.fits(buffer));
+        let mut checked = unfinished.unwrap_or_default();
+        if !checked.has_start_line() {
             self.draft.lines.clear();
-            if !self.request_line(buffer, &mut checked)? {
-                self.unfinished = Some(checked);
-                return Ok(Parsed::Partial);
+            self.notes = Notes::NOTHING;
+            match self.request_line(buffer)? {
+                Some(section) => checked = Checked::start_line(section),
+                None => {
+                    self.unfinished = Some(checked);
+                    return Ok(Parsed::Partial);
+                }
             }
         }
+        let draft = &mut self.draft;
         loop {
-            let section_end = checked.section.saturating_add(self.limits.field_section);
-            let Some(found) = self.section_line(buffer, &checked, section_end)? else {
-                if buffer.len() > section_end {
-                    return Err(Fault::FieldSectionTooLarge);
+            match checked.next(buffer, draft.lines.len(), &self.limits, self.profile)? {
+                Next::Field(line) => {
+                    self.notes.line(&line, line.value.of(buffer), draft.version, self.profile)?;
+                    draft.lines.push(line);
                 }
-                self.unfinished = Some(checked);
-                return Ok(Parsed::Partial);
-            };
-            match found {
-                SectionLine::Field { name, value, len } => {
-                    let line = field_line(buffer, checked.at, &name, &value);
-                    let version = self.draft.version;
-                    checked.notes.line(line, line.value.of(buffer), version, self.profile)?;
-                    self.draft.lines.push(line);
-                    checked.at += len;
-                }
-                SectionLine::End { len } => {
-                    self.draft.len = checked.at + len;
-                    checked.notes.finish(&mut self.draft)?;
-                    mem::swap(head, &mut self.draft);
+                Next::End { len } => {
+                    draft.len = len;
+                    self.notes.finish(draft)?;
+                    mem::swap(head, draft);
                     return Ok(Parsed::Complete);
+                }
+                Next::Partial => {
+                    self.unfinished = Some(checked);
+                    return Ok(Parsed::Partial);
                 }
             }
         }
     }
 
-    /// Reads leading empty lines and the request line; false if they are not there yet.
-    fn request_line(&mut self, buffer: &[u8], checked: &mut Checked) -> Result<bool, Fault> {
+    /// Reads leading empty lines and the request line into the draft, and tells where the field
+    /// section starts; `None` if they are not there yet.
+    fn request_line(&mut self, buffer: &[u8]) -> Result<Option<usize>, Fault> {
         let (start, over) = line::leading_empty_lines(buffer, self.profile)?;
         if !over {
-            return Ok(false);
+            return Ok(None);
         }
         let octets = buffer.get(start..).unwrap_or_default();
         let limited = octets.get(..self.limits.request_line).unwrap_or(octets);
@@ -157,7 +148,7 @@ impl RequestParser {
             if limited.len() < octets.len() {
                 return Err(Fault::RequestLineTooLong);
             }
-            return Ok(false);
+            return Ok(None);
         };
         let draft = &mut self.draft;
         draft.method_span = Span::new(start + line.method.start, start + line.method.end);
@@ -165,36 +156,19 @@ impl RequestParser {
         let target = Span::new(start + line.target.start, start + line.target.end);
         draft.target = Target::parse(buffer, target, draft.method)?;
         draft.version = line.version;
-        checked.section = start + line.len;
-        checked.at = checked.section;
-        Ok(true)
-    }
-
-    fn section_line(
-        &self,
-        buffer: &mut [u8],
-        checked: &Checked,
-        section_end: usize,
-    ) -> Result<Option<SectionLine>, Fault> {
-        let end = section_end.min(buffer.len());
-        let octets = buffer.get_mut(checked.at..end).unwrap_or_default();
-        let is_field = octets.first().is_some_and(|octet| !b" \t\r\n".contains(octet));
-        if is_field && self.draft.lines.len() >= self.limits.field_lines {
-            return Err(Fault::TooManyFieldLines);
-        }
-        let lenient = self.profile.is_lenient();
-        if lenient {
-            line::unfold(octets);
-        }
-        line::section_line(octets, self.draft.lines.is_empty(), lenient, self.profile)
+        Ok(Some(start + line.len))
     }
 }
 
 impl Notes {
-    #[inline]
+    /// Nothing yet. A constant, because it is copied for every request.
+    const NOTHING: Self =
+        Self { announced: Announced::NOTHING, host: None, upgrade: false, expects_continue: false };
+
+    #[inline(always)]
     fn line(
         &mut self,
-        line: FieldLine,
+        line: &FieldLine,
         value: &[u8],
         version: Version,
         profile: Profile,
@@ -251,22 +225,6 @@ impl Notes {
     }
 }
 
-/// The field line found in the line that starts at `at`. An empty value stands nowhere.
-pub(super) fn field_line(
-    buffer: &[u8],
-    at: usize,
-    name: &std::ops::Range<usize>,
-    value: &std::ops::Range<usize>,
-) -> FieldLine {
-    let spelled = Span::new(at + name.start, at + name.end);
-    let value =
-        if value.is_empty() { Span::EMPTY } else { Span::new(at + value.start, at + value.end) };
-    FieldLine { name: FieldName::recognise(spelled.of(buffer)), spelled, value }
-}
-
-/// Most field lines that the fast path has room for on the stack.
-pub(super) const FAST_LINES: usize = 64;
-
 /// The fast path: a whole, ordinary head, scanned by httparse and checked by positions.
 ///
 /// `None` says nothing but that the careful path has to look. What is accepted here, the careful path
@@ -290,21 +248,20 @@ fn fast(buffer: &[u8], limits: &HeadLimits, head: &mut RequestHead) -> Option<()
     if start > 0 && !matches!(buffer.get(..start)?, b"\r\n" | b"\r\n\r\n") {
         return None;
     }
-    // One space on both sides of the target, and a CRLF behind the version.
+    // One space on both sides of the target.
     let target = Span::within(buffer, target);
     if target.is_empty() || target.start != head.method_span.end + 1 {
         return None;
     }
-    let version_end = target.end as usize + " HTTP/1.1".len();
-    if buffer.get(version_end..version_end + 2)? != b"\r\n" {
-        return None;
-    }
-    if target_len(target.of(buffer), Profile::Strict) != Ok(None) {
+    // With the space behind it, at which a percent-encoding that is cut short shows.
+    let spaced = Span { end: target.end + 1, ..target };
+    if target_len(spaced.of(buffer), Profile::Strict) != Ok(Some(target.len())) {
         return None;
     }
     head.target = Target::parse(buffer, target, head.method).ok()?;
 
-    let section = version_end + 2;
+    // Where the section starts if a CRLF ends the request line, as the lines below prove.
+    let section = target.end as usize + " HTTP/1.1\r\n".len();
     let lines = &*request.headers;
     let too_large = section - start > limits.request_line
         || len - section > limits.field_section
@@ -315,22 +272,11 @@ fn fast(buffer: &[u8], limits: &HeadLimits, head: &mut RequestHead) -> Option<()
     }
     head.len = len;
     head.lines.clear();
-    let mut notes = Notes::default();
-    for line in lines {
-        let spelled = Span::within(buffer, line.name.as_bytes());
-        // The line before ends in CRLF.
-        let start = spelled.start as usize;
-        if buffer.get(start.checked_sub(2)?..start)? != b"\r\n" {
-            return None;
-        }
-        let value =
-            if line.value.is_empty() { Span::EMPTY } else { Span::within(buffer, line.value) };
-        let name = FieldName::recognise(line.name.as_bytes());
-        let line_ = FieldLine { name, spelled, value };
-        if name != FieldName::Other {
-            notes.line(line_, line.value, head.version, Profile::Strict).ok()?;
-        }
-        head.lines.push(line_);
+    let mut notes = Notes::NOTHING;
+    for header in lines {
+        let line = scanned_line(buffer, header)?;
+        notes.line(&line, header.value, head.version, Profile::Strict).ok()?;
+        head.lines.push(line);
     }
     notes.finish(head).ok()
 }

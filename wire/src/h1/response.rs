@@ -1,10 +1,10 @@
 //! Response heads (RFC 9112 §4 and §5).
 
 use super::framing::{Announced, ResponseFraming};
-use super::line::{self, SectionLine};
-use super::request::{FAST_LINES, field_line};
+use super::head::{Checked, FAST_LINES, Next, scanned_line};
+use super::line;
 use super::{Fault, HeadLimits, Parsed, Profile, Version};
-use crate::field::{FieldLine, FieldName, Fields};
+use crate::field::{FieldLine, Fields};
 use crate::method::Method;
 use crate::span::Span;
 use std::mem::{self, MaybeUninit};
@@ -65,15 +65,6 @@ pub struct ResponseParser {
     draft: ResponseHead,
 }
 
-/// How far the lines of an unfinished head were checked.
-#[derive(Clone, Copy, Debug, Default)]
-struct Checked {
-    /// Start of the field section; 0 as long as the status line is unfinished.
-    section: usize,
-    /// Start of the first line that is not checked.
-    at: usize,
-}
-
 impl ResponseParser {
     /// A parser of that tolerance and those limits.
     pub fn new(profile: Profile, limits: HeadLimits) -> Self {
@@ -97,82 +88,60 @@ impl ResponseParser {
     }
 
     /// The careful path: gives the exact fault, knows both profiles, and can be restarted.
-    fn parse_by_line(
+    pub(super) fn parse_by_line(
         &mut self,
         buffer: &mut [u8],
         head: &mut ResponseHead,
     ) -> Result<Parsed, Fault> {
-        let mut checked =
-            self.unfinished.take().filter(|checked| checked.at <= buffer.len()).unwrap_or_default();
-        if checked.section == 0 {
+        let unfinished = self.unfinished.take().filter(|checked| checked.fits(buffer));
+        let mut checked = unfinished.unwrap_or_default();
+        if !checked.has_start_line() {
             self.draft.lines.clear();
-            self.draft.announced = Announced::default();
-            if !self.status_line(buffer, &mut checked)? {
-                self.unfinished = Some(checked);
-                return Ok(Parsed::Partial);
+            self.draft.announced = Announced::NOTHING;
+            match self.status_line(buffer)? {
+                Some(section) => checked = Checked::start_line(section),
+                None => {
+                    self.unfinished = Some(checked);
+                    return Ok(Parsed::Partial);
+                }
             }
         }
+        let draft = &mut self.draft;
         loop {
-            let section_end = checked.section.saturating_add(self.limits.field_section);
-            let Some(found) = self.section_line(buffer, &checked, section_end)? else {
-                if buffer.len() > section_end {
-                    return Err(Fault::FieldSectionTooLarge);
-                }
-                self.unfinished = Some(checked);
-                return Ok(Parsed::Partial);
-            };
-            let draft = &mut self.draft;
-            match found {
-                SectionLine::Field { name, value, len } => {
-                    let line = field_line(buffer, checked.at, &name, &value);
+            match checked.next(buffer, draft.lines.len(), &self.limits, self.profile)? {
+                Next::Field(line) => {
                     let value = line.value.of(buffer);
                     draft.announced.field(line.name, value, draft.version, self.profile)?;
                     draft.lines.push(line);
-                    checked.at += len;
                 }
-                SectionLine::End { len } => {
-                    draft.len = checked.at + len;
+                Next::End { len } => {
+                    draft.len = len;
                     draft.persistent = draft.announced.persistent(draft.version);
                     mem::swap(head, draft);
                     return Ok(Parsed::Complete);
+                }
+                Next::Partial => {
+                    self.unfinished = Some(checked);
+                    return Ok(Parsed::Partial);
                 }
             }
         }
     }
 
-    /// Reads the status line; false if it is not there yet.
-    fn status_line(&mut self, buffer: &[u8], checked: &mut Checked) -> Result<bool, Fault> {
+    /// Reads the status line into the draft, and tells where the field section starts; `None` if it
+    /// is not there yet.
+    fn status_line(&mut self, buffer: &[u8]) -> Result<Option<usize>, Fault> {
         let limited = buffer.get(..self.limits.request_line).unwrap_or(buffer);
         let Some(line) = line::status_line(limited, self.profile)? else {
             if limited.len() < buffer.len() {
                 return Err(Fault::StatusLineTooLong);
             }
-            return Ok(false);
+            return Ok(None);
         };
         self.draft.version = line.version;
         self.draft.status = line.status;
         self.draft.reason = Span::new(line.reason.start, line.reason.end);
-        *checked = Checked { section: line.len, at: line.len };
-        Ok(true)
-    }
-
-    fn section_line(
-        &self,
-        buffer: &mut [u8],
-        checked: &Checked,
-        section_end: usize,
-    ) -> Result<Option<SectionLine>, Fault> {
-        let end = section_end.min(buffer.len());
-        let octets = buffer.get_mut(checked.at..end).unwrap_or_default();
-        let is_field = octets.first().is_some_and(|octet| !b" \t\r\n".contains(octet));
-        if is_field && self.draft.lines.len() >= self.limits.field_lines {
-            return Err(Fault::TooManyFieldLines);
-        }
-        let lenient = self.profile.is_lenient();
-        if lenient {
-            line::unfold(octets);
-        }
-        line::section_line(octets, self.draft.lines.is_empty(), lenient, self.profile)
+        Ok(Some(line.len))
     }
 }
 
@@ -215,18 +184,11 @@ fn fast(buffer: &[u8], limits: &HeadLimits, head: &mut ResponseHead) -> Option<(
     head.reason = Span::new(STATUS_END + 1, section - 2);
     head.len = len;
     head.lines.clear();
-    head.announced = Announced::default();
-    for line in lines {
-        let spelled = Span::within(buffer, line.name.as_bytes());
-        let start = spelled.start as usize;
-        if buffer.get(start.checked_sub(2)?..start)? != b"\r\n" {
-            return None;
-        }
-        let value =
-            if line.value.is_empty() { Span::EMPTY } else { Span::within(buffer, line.value) };
-        let name = FieldName::recognise(line.name.as_bytes());
-        head.announced.field(name, line.value, head.version, Profile::Strict).ok()?;
-        head.lines.push(FieldLine { name, spelled, value });
+    head.announced = Announced::NOTHING;
+    for header in lines {
+        let line = scanned_line(buffer, header)?;
+        head.announced.field(line.name, header.value, head.version, Profile::Strict).ok()?;
+        head.lines.push(line);
     }
     head.persistent = head.announced.persistent(head.version);
     Some(())

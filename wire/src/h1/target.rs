@@ -48,8 +48,18 @@ pub enum Scheme {
 
 impl Target {
     /// Takes apart the target at `whole` in `buffer`, whose octets [`target_len`] has accepted.
+    #[inline]
     pub(super) fn parse(buffer: &[u8], whole: Span, method: Method) -> Result<Self, Fault> {
         let octets = whole.of(buffer);
+        if octets.first() == Some(&b'/') && method != Method::Connect {
+            let (path, query) = split_query(octets, whole.start as usize);
+            return Ok(Self { whole, path, query, ..Self::default() });
+        }
+        Self::parse_other(octets, whole, method)
+    }
+
+    /// The forms that are rarer than origin-form.
+    fn parse_other(octets: &[u8], whole: Span, method: Method) -> Result<Self, Fault> {
         let start = whole.start as usize;
         if method == Method::Connect {
             // RFC 9112 §3.2.3: the port is not optional here. Port 0 cannot be connected to.
@@ -59,10 +69,6 @@ impl Target {
                 }
                 _ => Err(Fault::InvalidConnectTarget),
             };
-        }
-        if octets.first() == Some(&b'/') {
-            let (path, query) = split_query(octets, start);
-            return Ok(Self { whole, path, query, ..Self::default() });
         }
         if octets == b"*" {
             // RFC 9112 §3.2.4.
@@ -117,9 +123,14 @@ impl Target {
 /// them raw in queries and no two parsers differ about them.
 pub(super) fn target_len(octets: &[u8], profile: Profile) -> Result<Option<usize>, Fault> {
     let mut at = 0;
-    while let Some(&octet) = octets.get(at) {
+    loop {
+        let rest = octets.get(at..).unwrap_or_default();
+        let Some(legal) = rest.iter().position(|&octet| TARGET[usize::from(octet)] != LEGAL) else {
+            return Ok(None);
+        };
+        at += legal;
+        let Some(&octet) = octets.get(at) else { return Ok(None) };
         match (TARGET[usize::from(octet)], octet) {
-            (LEGAL, _) => at += 1,
             (RAW, _) if profile.is_lenient() => at += 1,
             (STOP, _) => return Ok(Some(at)),
             (_, 0x0b | 0x0c) if profile.is_lenient() => return Ok(Some(at)),
@@ -139,7 +150,6 @@ pub(super) fn target_len(octets: &[u8], profile: Profile) -> Result<Option<usize
             _ => return Err(Fault::InvalidTarget),
         }
     }
-    Ok(None)
 }
 
 fn split_query(octets: &[u8], start: usize) -> (Span, Option<Span>) {
@@ -176,7 +186,7 @@ const STOP: u8 = 2;
 /// Should have been percent-encoded.
 const RAW: u8 = 3;
 
-const TARGET: [u8; 256] = {
+static TARGET: [u8; 256] = {
     let mut table = [ILLEGAL; 256];
     let mut octet = 0;
     while octet < 256 {

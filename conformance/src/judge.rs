@@ -1,0 +1,172 @@
+//! From what was seen to a verdict, with the sentence that explains it.
+
+use std::fmt;
+
+use falconry_fixtures::{Accepted, Case, End as OutcomeEnd, Level, Outcome, ResponseView, Values};
+use serde::{Deserialize, Serialize};
+
+use crate::probe::{Miss, MissKind};
+use crate::transcript::{End, Transcript};
+
+/// What became of a case.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As required.
+    Pass,
+    /// The right refusal in the wrong manner.
+    Weak,
+    /// A choice that the RFC leaves, worth recording.
+    Note,
+    /// Permitted but discouraged, or a recommendation not followed.
+    Warn,
+    /// A demand was broken.
+    Fail,
+    /// Not judged, because the target does not offer what it needs.
+    Skip,
+    /// It could not be judged.
+    Broken,
+}
+
+/// A verdict and why.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Judgement {
+    pub(crate) verdict: Verdict,
+    /// One sentence without its full stop; `None` for a plain pass.
+    pub(crate) reason: Option<String>,
+}
+
+impl Verdict {
+    /// All of them, best first, then those without judgement.
+    pub const ALL: [Self; 7] =
+        [Self::Pass, Self::Weak, Self::Note, Self::Warn, Self::Fail, Self::Skip, Self::Broken];
+
+    /// As reports write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Weak => "weak",
+            Self::Note => "note",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+            Self::Skip => "skip",
+            Self::Broken => "broken",
+        }
+    }
+
+    /// Whether it shows that something is amiss with the target, or with the run.
+    pub const fn is_remarkable(self) -> bool {
+        !matches!(self, Self::Pass | Self::Skip)
+    }
+
+    /// The verdict on a rule of that level that does not hold.
+    pub(crate) const fn miss(level: Level) -> Self {
+        match level.miss() {
+            falconry_fixtures::Miss::Fail => Self::Fail,
+            falconry_fixtures::Miss::Warn => Self::Warn,
+            falconry_fixtures::Miss::Note => Self::Note,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Judgement {
+    pub(crate) fn pass() -> Self {
+        Self { verdict: Verdict::Pass, reason: None }
+    }
+
+    pub(crate) fn new(verdict: Verdict, reason: impl Into<String>) -> Self {
+        Self { verdict, reason: Some(reason.into()) }
+    }
+}
+
+/// Judges the transcript of a case from a file: its outcomes in their order, then its checks.
+pub(crate) fn judge_data(case: &Case, transcript: &Transcript, values: &Values) -> Judgement {
+    let miss = Verdict::miss(case.meta.level);
+    let accepted = accepted(case, transcript);
+    let expected = expected(case);
+    let Some(accepted) = accepted else {
+        return Judgement::new(miss, format!("expected {expected}, got {transcript}"));
+    };
+    if let Err(reason) = check(case, transcript, values) {
+        return Judgement::new(miss, reason);
+    }
+    match accepted {
+        Accepted::Pass => Judgement::pass(),
+        Accepted::Weak => Judgement::new(
+            Verdict::Weak,
+            format!("expected {expected}, got {transcript}: the right refusal in the wrong manner"),
+        ),
+        Accepted::Warn => Judgement::new(
+            Verdict::Warn,
+            format!("expected {expected}, got {transcript}: permitted but discouraged"),
+        ),
+        Accepted::Note => Judgement::new(
+            Verdict::Note,
+            format!("got {transcript}, a choice the server may make; the plain one is {expected}"),
+        ),
+    }
+}
+
+/// Which list of the case accepts what was seen.
+fn accepted(case: &Case, transcript: &Transcript) -> Option<Accepted> {
+    let faulty = transcript.responses.iter().any(|response| response.fault.is_some());
+    if faulty || transcript.garbage.is_some() {
+        return None;
+    }
+    let statuses: Vec<_> = transcript.responses.iter().map(|response| response.status).collect();
+    let end = match transcript.end {
+        End::Open => OutcomeEnd::Open,
+        End::Fin | End::Reset => OutcomeEnd::Closed,
+    };
+    case.outcomes.judge(&statuses, end)
+}
+
+/// The outcomes that pass, in the words of case files; the best there is where none passes.
+pub(crate) fn expected(case: &Case) -> String {
+    let best = case.outcomes.iter().next().map(|(accepted, _)| accepted);
+    let list = case.outcomes.iter().filter(|(accepted, _)| Some(*accepted) == best);
+    let list: Vec<_> = list.map(|(_, outcome): (_, &Outcome)| outcome.to_string()).collect();
+    list.join(" or ")
+}
+
+fn check(case: &Case, transcript: &Transcript, values: &Values) -> Result<(), String> {
+    let fields: Vec<Vec<(&[u8], &[u8])>> = transcript
+        .responses
+        .iter()
+        .map(|response| {
+            response.fields.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect()
+        })
+        .collect();
+    let views: Vec<_> = transcript
+        .responses
+        .iter()
+        .zip(&fields)
+        .map(|(response, fields)| ResponseView {
+            status: response.status,
+            version: &response.version,
+            fields,
+            body: &response.content,
+        })
+        .collect();
+    case.checks.iter().try_for_each(|check| check.verify_among(&views, values))
+}
+
+/// Judges what a case in code said.
+pub(crate) fn judge_code(level: Level, result: Result<(), Miss>) -> Judgement {
+    let Err(miss) = result else { return Judgement::pass() };
+    let verdict = match miss.kind {
+        MissKind::Rule | MissKind::TimedOut => Verdict::miss(level),
+        MissKind::Weak => Verdict::Weak,
+        MissKind::Warn => Verdict::Warn,
+        MissKind::Note => Verdict::Note,
+        MissKind::Skip => Verdict::Skip,
+        MissKind::Broken => Verdict::Broken,
+    };
+    Judgement::new(verdict, miss.what)
+}

@@ -1,0 +1,176 @@
+//! Holds every response of a run against the passive rules.
+
+use falconry_fixtures::{Citation, Level, Meta};
+use falconry_wire::monitor::{self, Asked, Behind, Finding, Observed, Rule};
+
+use crate::judge::{Judgement, Verdict};
+use crate::transcript::{End, Framing, Response, Transcript};
+
+/// What each rule has said so far.
+pub(crate) struct Watch {
+    tallies: Vec<Tally>,
+}
+
+/// What one rule has said.
+pub(crate) struct Tally {
+    /// The rule.
+    pub(crate) rule: &'static Rule,
+    held: usize,
+    broken: usize,
+    /// The first cases in which it was broken, and what was seen there.
+    pub(crate) examples: Vec<(String, String)>,
+}
+
+impl Watch {
+    pub(crate) fn new() -> Self {
+        let tally = |rule| Tally { rule, held: 0, broken: 0, examples: Vec::new() };
+        Self { tallies: monitor::rules().map(tally).collect() }
+    }
+
+    /// Takes the responses of a connection of the case of that id.
+    pub(crate) fn see(&mut self, id: &str, transcript: &Transcript) {
+        for (at, response) in transcript.responses.iter().enumerate() {
+            // What only our patience cut short says nothing about the server.
+            if response.fault.is_some() && transcript.end == End::Open {
+                continue;
+            }
+            let observed = observe(transcript, at, response);
+            for tally in &mut self.tallies {
+                match (tally.rule.check)(&observed) {
+                    Finding::Idle => {}
+                    Finding::Held => tally.held += 1,
+                    Finding::Broken(seen) => {
+                        tally.broken += 1;
+                        let new = tally.examples.iter().all(|(example, _)| example != id);
+                        if new && tally.examples.len() < MAX_EXAMPLES {
+                            tally.examples.push((id.to_owned(), seen));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the rules have said.
+    pub(crate) fn tallies(&self) -> &[Tally] {
+        &self.tallies
+    }
+}
+
+impl Tally {
+    /// The rule's verdict over the run.
+    pub(crate) fn judge(&self) -> Judgement {
+        let all = self.held + self.broken;
+        if self.broken > 0 {
+            let seen = self.examples.first().map_or("", |(_, seen)| seen);
+            return Judgement::new(
+                Verdict::miss(level(self.rule)),
+                format!("broken in {} of {all} responses: {seen}", self.broken),
+            );
+        }
+        match all {
+            0 => Judgement::new(Verdict::Skip, "no response came to which it applies"),
+            1 => Judgement::new(Verdict::Pass, "held over 1 response"),
+            _ => Judgement::new(Verdict::Pass, format!("held over {all} responses")),
+        }
+    }
+}
+
+/// The metadata of a rule, as that of a case.
+pub(crate) fn meta(rule: &'static Rule) -> Meta {
+    let mut meta =
+        Meta::new(rule.id, level(rule), rule.title, rule.why).covers(rule.requirements).tagged(&["passive"]);
+    meta.rfc.push(Citation::from(rule.section));
+    meta
+}
+
+fn level(rule: &Rule) -> Level {
+    match rule.level {
+        monitor::Level::Must => Level::Must,
+        monitor::Level::Should => Level::Should,
+    }
+}
+
+fn observe<'a>(transcript: &'a Transcript, at: usize, response: &'a Response) -> Observed<'a> {
+    let number = response.answers;
+    let asked = transcript.requests.asked(number).map(|asked| Asked {
+        method: asked.method.as_bytes(),
+        version_10: asked.version_10,
+        closes: asked.closes,
+    });
+    let head = Asked { method: b"HEAD", version_10: false, closes: false };
+    let behind = if at + 1 < transcript.responses.len() {
+        Behind::Response
+    } else if transcript.garbage.is_some() {
+        Behind::Octets
+    } else if transcript.end != End::Fin {
+        Behind::Nothing
+    } else if response.fault.is_some() {
+        Behind::Cut
+    } else if transcript.we_closed_first || response.status == 101 {
+        Behind::Nothing
+    } else {
+        Behind::Close
+    };
+    Observed {
+        request: asked.or_else(|| transcript.requests.is_head(number).then_some(head)),
+        content: &response.content,
+        until_close: response.framing == Framing::UntilClose,
+        behind,
+        ..Observed::new(&response.head, response.status)
+    }
+    .with_chunk_framing(&response.chunk_framing)
+}
+
+/// Examples kept of each rule.
+const MAX_EXAMPLES: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transcript(head: &str, end: End) -> Transcript {
+        let response = Response { status: 200, head: head.into(), ..Response::default() };
+        Transcript { responses: vec![response], end, ..Transcript::default() }
+    }
+
+    fn judgement(watch: &Watch, id: &str) -> Judgement {
+        watch.tallies().iter().find(|tally| tally.rule.id == id).unwrap().judge()
+    }
+
+    #[test]
+    fn a_rule_is_counted_once_with_its_first_examples() {
+        let mut watch = Watch::new();
+        for case in ["a", "b", "c", "d"] {
+            watch.see(case, &transcript("HTTP/1.1 200 OK\r\n\r\n", End::Fin));
+        }
+        let date = watch.tallies().iter().find(|tally| tally.rule.id == "h1.passive.date-present");
+        let examples: Vec<_> = date.unwrap().examples.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(examples, ["a", "b", "c"]);
+        let judgement = judgement(&watch, "h1.passive.date-present");
+        assert_eq!(judgement.verdict, Verdict::Fail);
+        assert!(judgement.reason.unwrap().starts_with("broken in 4 of 4 responses"));
+    }
+
+    #[test]
+    fn a_rule_that_never_came_up_is_skipped() {
+        let watch = Watch::new();
+        assert_eq!(judgement(&watch, "h1.passive.allow-on-405").verdict, Verdict::Skip);
+    }
+
+    #[test]
+    fn a_close_of_our_own_needs_no_announcement() {
+        let mut watch = Watch::new();
+        let mut seen = transcript("HTTP/1.1 200 OK\r\n\r\n", End::Fin);
+        seen.we_closed_first = true;
+        watch.see("a", &seen);
+        assert_eq!(judgement(&watch, "h1.passive.close-announced").verdict, Verdict::Skip);
+    }
+
+    #[test]
+    fn every_rule_has_sound_metadata() {
+        for rule in monitor::rules() {
+            assert_eq!(meta(rule).verify(), Ok(()), "{}", rule.id);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The report for build servers: JUnit XML, a suite for each topic.
+
+use quick_junit::{NonSuccessKind, Report as JUnit, TestCase, TestCaseStatus, TestSuite};
+
+use super::escape::escaped_lines;
+use super::{CaseResult, Report};
+use crate::judge::Verdict;
+use crate::transcript::Way;
+
+/// The report as JUnit XML.
+pub fn write_junit(report: &Report) -> String {
+    let mut junit = JUnit::new("falconry check");
+    junit.set_time(report.took);
+    for (topic, cases) in report.topics() {
+        let mut suite = TestSuite::new(topic);
+        suite.add_test_cases(cases.into_iter().map(|case| test_case(case, report.strict)));
+        junit.add_test_suite(suite);
+    }
+    // The writer replaces what XML cannot hold, and a string takes everything.
+    junit.to_string().unwrap_or_default()
+}
+
+fn test_case(case: &CaseResult, strict: bool) -> TestCase {
+    let reason = case.reason.clone().unwrap_or_default();
+    let status = match case.verdict {
+        Verdict::Broken if case.counts(strict) => {
+            TestCaseStatus::non_success(NonSuccessKind::Error)
+        }
+        _ if case.counts(strict) => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Verdict::Skip => TestCaseStatus::skipped(),
+        _ => TestCaseStatus::success(),
+    };
+    let succeeded = matches!(status, TestCaseStatus::Success { .. });
+    let mut test = TestCase::new(case.id.clone(), status);
+    test.set_classname(case.topic().to_owned());
+    test.set_time(case.took);
+    if !succeeded {
+        test.status.set_message(reason.clone());
+        test.status.set_type(case.level.name());
+    }
+    if case.counts(strict) {
+        test.status.set_description(format!("{}\n{}. {}", reason, case.rfc.join(", "), case.why));
+        test.set_system_out(octets(case));
+    } else if case.verdict.is_remarkable() {
+        test.set_system_out(format!("{}: {reason}", case.verdict));
+    }
+    test
+}
+
+fn octets(case: &CaseResult) -> String {
+    let mut lines = Vec::new();
+    for connection in &case.connections {
+        for (way, mark, total) in
+            [(Way::Sent, '>', connection.sent), (Way::Received, '<', connection.received)]
+        {
+            let escaped = escaped_lines(&connection.octets(way), total, 4096);
+            lines.extend(escaped.iter().map(|line| format!("{mark} {line}")));
+        }
+    }
+    lines.join("\n")
+}

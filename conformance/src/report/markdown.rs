@@ -1,0 +1,123 @@
+//! The report for issues and pull requests: Markdown.
+
+use std::fmt::Write as _;
+
+use super::escape::{escaped_lines, reproduction};
+use super::{CaseResult, Kind, Report};
+use crate::judge::Verdict;
+use crate::transcript::Way;
+
+/// The report as Markdown.
+pub fn write_markdown(report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    _ = write(report, &mut text);
+    text
+}
+
+fn write(report: &Report, text: &mut String) -> std::fmt::Result {
+    writeln!(text, "# {}\n", inline(&report.target))?;
+    if let Some(unmet) = &report.baseline {
+        return writeln!(text, "Not judged by falconry {}: {}.", report.version, plain(&unmet.reason));
+    }
+    let failures = report.failures().count();
+    let outcome = match failures {
+        0 => "All demands held".to_owned(),
+        1 => "1 case failed".to_owned(),
+        _ => format!("{failures} cases failed"),
+    };
+    writeln!(
+        text,
+        "{outcome}: {} cases by falconry {} in {:.1} s.\n",
+        report.cases.len(),
+        report.version,
+        report.took.as_secs_f64()
+    )?;
+    let names: Vec<_> = Verdict::ALL.iter().map(|verdict| verdict.name()).collect();
+    writeln!(text, "| topic | {} |", names.join(" | "))?;
+    writeln!(text, "| --- |{}", " ---: |".repeat(names.len()))?;
+    for (topic, cases) in report.topics() {
+        let counts = Verdict::ALL.map(|verdict| {
+            match cases.iter().filter(|case| case.verdict == verdict).count() {
+                0 => String::new(),
+                count => count.to_string(),
+            }
+        });
+        writeln!(text, "| {topic} | {} |", counts.join(" | "))?;
+    }
+    for case in report.failures() {
+        failure(case, &report.shell, text)?;
+    }
+    let others: Vec<_> = report
+        .cases
+        .iter()
+        .filter(|case| case.verdict.is_remarkable() && !case.counts(report.strict))
+        .collect();
+    if !others.is_empty() {
+        writeln!(text, "\n## Also seen\n\n| case | verdict | |\n| --- | --- | --- |")?;
+        for case in others {
+            let known = if case.is_known() { " (known)" } else { "" };
+            let reason = plain(case.reason.as_deref().unwrap_or_default());
+            writeln!(text, "| {} | {}{known} | {reason} |", inline(&case.id), case.verdict)?;
+        }
+    }
+    for case in report.cases.iter().filter(|case| case.is_mended()) {
+        writeln!(text, "\n{} passes again; drop it from the baseline file.", inline(&case.id))?;
+    }
+    Ok(())
+}
+
+fn failure(case: &CaseResult, shell: &str, text: &mut String) -> std::fmt::Result {
+    writeln!(text, "\n## {} {}\n", case.verdict, inline(&case.id))?;
+    let reason = case.reason.as_deref().unwrap_or_default();
+    writeln!(text, "{}: {}.\n", plain(&case.title), plain(reason))?;
+    let cited: Vec<_> =
+        [case.level.name()].into_iter().chain(case.rfc.iter().map(String::as_str)).collect();
+    writeln!(text, "{}. {}", cited.join(", "), plain(&case.why))?;
+    if !case.examples.is_empty() {
+        let examples: Vec<_> = case.examples.iter().map(|id| inline(id)).collect();
+        writeln!(text, "\nSeen in {}.", examples.join(", "))?;
+    }
+    let mut lines = Vec::new();
+    for connection in &case.connections {
+        for (way, mark, total) in
+            [(Way::Sent, '>', connection.sent), (Way::Received, '<', connection.received)]
+        {
+            let escaped = escaped_lines(&connection.octets(way), total, 1200);
+            lines.extend(escaped.iter().map(|line| format!("    {mark} {line}")));
+        }
+    }
+    if case.kind == Kind::Data
+        && let Some(command) = case.connections.last().and_then(|last| reproduction(last, shell))
+    {
+        lines.push(format!("    $ {command}"));
+    }
+    if !lines.is_empty() {
+        // Indented rather than fenced: octets may hold any fence.
+        writeln!(text, "\n{}", lines.join("\n"))?;
+    }
+    Ok(())
+}
+
+/// Text that Markdown takes as it is, in one table cell.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => plain.push_str("&lt;"),
+            '&' => plain.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' => {
+                plain.push('\\');
+                plain.push(c);
+            }
+            c if c.is_control() => plain.push(' '),
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// Text as code within a line.
+fn inline(text: &str) -> String {
+    format!("`{}`", text.replace('`', "'"))
+}

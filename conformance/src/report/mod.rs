@@ -1,0 +1,190 @@
+//! What a run found, and how it is written down.
+
+mod escape;
+mod json;
+mod junit;
+mod markdown;
+mod terminal;
+
+use std::time::Duration;
+
+use falconry_fixtures::Level;
+
+pub use json::write_json;
+pub use junit::write_junit;
+pub use markdown::write_markdown;
+pub use terminal::write_terminal;
+
+pub(crate) use escape::escape_octets;
+
+use crate::judge::Verdict;
+use crate::known::Known;
+use crate::registry::topic;
+use crate::transcript::Transcript;
+
+/// What a run found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The version of falconry.
+    pub version: String,
+    /// The target, as a URL or `unix:PATH`.
+    pub target: String,
+    /// The command that connects to the target, for reproductions.
+    pub shell: String,
+    /// Why nothing could be judged; `None` where the run took place.
+    pub baseline: Option<Unmet>,
+    /// The cases, sorted by id.
+    pub cases: Vec<CaseResult>,
+    /// Whether a warning counts as a failure.
+    pub strict: bool,
+    /// How long a wait took at most.
+    pub patience: Duration,
+    /// How many cases ran at once.
+    pub jobs: usize,
+    /// How long the run took.
+    pub took: Duration,
+}
+
+/// Why the target could not be judged at all.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unmet {
+    /// One sentence without its full stop.
+    pub reason: String,
+}
+
+/// What became of one case.
+#[derive(Clone, Debug)]
+pub struct CaseResult {
+    /// The id.
+    pub id: String,
+    /// What is sent, in a few words.
+    pub title: String,
+    /// Why the rule exists.
+    pub why: String,
+    /// What kind of case it is.
+    pub kind: Kind,
+    /// How much a miss weighs.
+    pub level: Level,
+    /// The sections that hold the rule, `RFC 9112 §5.1`.
+    pub rfc: Vec<String>,
+    /// The ids of the requirements that it covers.
+    pub requirements: Vec<String>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// One sentence that explains it; `None` for a plain pass.
+    pub reason: Option<String>,
+    /// Cases that show a breach of a passive rule.
+    pub examples: Vec<String>,
+    /// The known deviation it was compared with.
+    pub known: Option<Known>,
+    /// What happened on its connections.
+    pub connections: Vec<Transcript>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Kinds of cases.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Kind {
+    /// From a file.
+    #[default]
+    Data,
+    /// In code.
+    Code,
+    /// A passive rule.
+    Passive,
+    /// About the target as a whole.
+    Target,
+}
+
+impl Default for CaseResult {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            title: String::new(),
+            why: String::new(),
+            kind: Kind::default(),
+            level: Level::Must,
+            rfc: Vec::new(),
+            requirements: Vec::new(),
+            verdict: Verdict::Pass,
+            reason: None,
+            examples: Vec::new(),
+            known: None,
+            connections: Vec::new(),
+            took: Duration::ZERO,
+        }
+    }
+}
+
+impl Kind {
+    /// As reports write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Code => "code",
+            Self::Passive => "passive",
+            Self::Target => "target",
+        }
+    }
+}
+
+impl CaseResult {
+    /// The topic under which it is grouped.
+    pub fn topic(&self) -> &str {
+        topic(&self.id)
+    }
+
+    /// Whether the deviation is known, so that it is no news.
+    pub fn is_known(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| known.verdict == self.verdict)
+    }
+
+    /// Whether a known deviation is gone.
+    pub fn is_mended(&self) -> bool {
+        self.known.is_some() && self.verdict == Verdict::Pass
+    }
+
+    /// Whether it fails the run.
+    pub fn counts(&self, strict: bool) -> bool {
+        let counts = match self.verdict {
+            Verdict::Fail | Verdict::Broken => true,
+            Verdict::Warn => strict,
+            _ => false,
+        };
+        counts && !self.is_known()
+    }
+}
+
+impl Report {
+    /// How many cases have that verdict.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.cases.iter().filter(|case| case.verdict == verdict).count()
+    }
+
+    /// The cases that fail the run.
+    pub fn failures(&self) -> impl Iterator<Item = &CaseResult> {
+        self.cases.iter().filter(|case| case.counts(self.strict))
+    }
+
+    /// The exit code: 0 all held, 1 failures, 3 the target could not be judged.
+    pub fn exit_code(&self) -> u8 {
+        if self.baseline.is_some() {
+            3
+        } else {
+            u8::from(self.failures().next().is_some())
+        }
+    }
+
+    /// The topics in the order of their ids, each with its cases.
+    pub fn topics(&self) -> Vec<(&str, Vec<&CaseResult>)> {
+        let mut topics: Vec<(&str, Vec<&CaseResult>)> = Vec::new();
+        for case in &self.cases {
+            match topics.last_mut() {
+                Some((topic, cases)) if *topic == case.topic() => cases.push(case),
+                _ => topics.push((case.topic(), vec![case])),
+            }
+        }
+        topics
+    }
+}

@@ -1,0 +1,195 @@
+//! The report for people.
+
+use std::fmt::Write as _;
+
+use super::escape::{escaped_lines, reproduction};
+use super::{CaseResult, Kind, Report};
+use crate::judge::Verdict;
+use crate::transcript::{Transcript, Way};
+
+/// The report as text for a terminal, with colours if `colour`.
+pub fn write_terminal(report: &Report, colour: bool) -> String {
+    let mut page = Page { text: String::new(), colour };
+    page.head(report);
+    if let Some(unmet) = &report.baseline {
+        page.unmet(report, &unmet.reason);
+        return page.text;
+    }
+    page.topics(report);
+    page.details(report);
+    page.end(report);
+    page.text
+}
+
+struct Page {
+    text: String,
+    colour: bool,
+}
+
+impl Page {
+    /// Adds a line. Writing to a string does not fail.
+    fn line(&mut self, line: impl AsRef<str>) {
+        _ = writeln!(self.text, "{}", line.as_ref().trim_end());
+    }
+
+    fn paint(&self, text: &str, code: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn verdict(&self, verdict: Verdict, text: &str) -> String {
+        let code = match verdict {
+            Verdict::Pass => "32",
+            Verdict::Fail | Verdict::Broken => "1;31",
+            Verdict::Warn => "33",
+            Verdict::Weak | Verdict::Note => "36",
+            Verdict::Skip => "2",
+        };
+        self.paint(text, code)
+    }
+
+    fn head(&mut self, report: &Report) {
+        let target = self.paint(&report.target, "1");
+        self.line(format!("falconry {} checks {target}", report.version));
+        self.line("");
+    }
+
+    fn unmet(&mut self, report: &Report, reason: &str) {
+        let broken = self.verdict(Verdict::Broken, "not judged");
+        self.line(format!("{broken}: {reason}."));
+        let octets = report.cases.iter().flat_map(|case| &case.connections);
+        for connection in octets {
+            self.octets(connection);
+        }
+        self.line("");
+        self.line("Every case builds on `GET /`. Is the server up, is the address right, is it http or https?");
+    }
+
+    fn topics(&mut self, report: &Report) {
+        let topics = report.topics();
+        let width = topics.iter().map(|(topic, _)| topic.len()).max().unwrap_or(0);
+        for (topic, cases) in topics {
+            let mut line = format!("  {topic:width$}");
+            for verdict in Verdict::ALL {
+                let count = cases.iter().filter(|case| case.verdict == verdict).count();
+                if count > 0 {
+                    let text = format!("{count:>5} {verdict}");
+                    _ = write!(line, "{}", self.verdict(verdict, &text));
+                }
+            }
+            self.line(line);
+        }
+    }
+
+    fn details(&mut self, report: &Report) {
+        for case in report.cases.iter().filter(|case| case.counts(report.strict)) {
+            self.failure(case, &report.shell);
+        }
+        for verdict in [Verdict::Warn, Verdict::Weak] {
+            let mut cases = report
+                .cases
+                .iter()
+                .filter(|case| case.verdict == verdict && !case.counts(report.strict) && !case.is_known())
+                .peekable();
+            if cases.peek().is_some() {
+                self.line("");
+            }
+            for case in cases {
+                let name = self.verdict(verdict, verdict.name());
+                self.line(format!("{name}  {}  {}", case.id, case.title));
+                self.line(format!("      {}{}", reason(case), examples(case)));
+            }
+        }
+        for case in report.cases.iter().filter(|case| case.is_mended()) {
+            self.line("");
+            self.line(format!("{} passes again; drop it from the baseline file.", case.id));
+        }
+    }
+
+    fn failure(&mut self, case: &CaseResult, shell: &str) {
+        self.line("");
+        let name = self.verdict(case.verdict, case.verdict.name());
+        let id = self.paint(&case.id, "1");
+        self.line(format!("{name}  {id}  {}", case.title));
+        self.line(format!("      {}{}", reason(case), examples(case)));
+        let cited: Vec<_> =
+            [case.level.name()].into_iter().chain(case.rfc.iter().map(String::as_str)).collect();
+        self.line(format!("      {}. {}", cited.join(", "), case.why));
+        let news = case.known.as_ref().filter(|known| known.verdict != case.verdict);
+        if let Some(known) = news {
+            self.line(format!("      The baseline file expects {}.", known.verdict));
+        }
+        for connection in &case.connections {
+            self.octets(connection);
+        }
+        // Only of a case from a file can one say that the same octets give the same answer.
+        if case.kind == Kind::Data
+            && let Some(connection) = case.connections.last()
+        {
+            match reproduction(connection, shell) {
+                Some(command) => self.line(format!("      {command}")),
+                None => self.line(format!("      falconry check --filter '{}'", case.id)),
+            }
+        }
+    }
+
+    fn octets(&mut self, connection: &Transcript) {
+        for (way, mark, total) in [
+            (Way::Sent, '>', connection.sent),
+            (Way::Received, '<', connection.received),
+        ] {
+            for line in escaped_lines(&connection.octets(way), total, MAX_SHOWN) {
+                let mark = self.paint(&mark.to_string(), "2");
+                self.line(format!("      {mark} {line}"));
+            }
+        }
+    }
+
+    fn end(&mut self, report: &Report) {
+        let counts: Vec<_> = Verdict::ALL
+            .into_iter()
+            .map(|verdict| (verdict, report.count(verdict)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(verdict, count)| self.verdict(verdict, &format!("{count} {verdict}")))
+            .collect();
+        self.line("");
+        self.line(format!("{} in {:.1} s.", counts.join(", "), report.took.as_secs_f64()));
+        let known = report.cases.iter().filter(|case| case.is_known()).count();
+        if known > 0 {
+            self.line(format!("{known} of them known from the baseline file."));
+        }
+        let lacking = report
+            .cases
+            .iter()
+            .filter(|case| case.verdict == Verdict::Skip && case.kind != Kind::Passive)
+            .count();
+        if lacking > 0 {
+            self.line(format!(
+                "{lacking} skipped: the target does not say that it offers what they need (--caps FILE)."
+            ));
+        }
+        let failures = report.failures().count();
+        if failures == 0 {
+            let held = self.verdict(Verdict::Pass, "All demands held.");
+            self.line(held);
+        } else {
+            let cases = if failures == 1 { "case" } else { "cases" };
+            let failed = self.verdict(Verdict::Fail, &format!("{failures} {cases} failed."));
+            self.line(format!("{failed} `falconry check --explain ID` tells more of one."));
+        }
+    }
+}
+
+fn reason(case: &CaseResult) -> &str {
+    case.reason.as_deref().unwrap_or_default()
+}
+
+fn examples(case: &CaseResult) -> String {
+    if case.examples.is_empty() {
+        String::new()
+    } else {
+        format!(" (in {})", case.examples.join(", "))
+    }
+}
+
+/// Octets shown of each direction.
+const MAX_SHOWN: usize = 1200;

@@ -1,0 +1,339 @@
+//! Runs cases against a target: many at once, each on connections of its own.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use falconry_fixtures::{Level, Meta, Values};
+use indicatif::ProgressBar;
+use tokio::task::LocalSet;
+use tokio::time::Instant;
+
+use crate::dial::Dial;
+use crate::judge::{Judgement, Verdict, judge_code, judge_data};
+use crate::known::KnownSet;
+use crate::passive::Watch;
+use crate::play::play;
+use crate::probe::{Miss, MissKind, Probe};
+use crate::registry::Entry;
+use crate::report::{CaseResult, Kind, Report, Unmet};
+use crate::transcript::Transcript;
+
+/// The server under test, and how it is reached.
+#[derive(Clone)]
+pub struct Subject {
+    /// Opens connections.
+    pub dial: Rc<dyn Dial>,
+    /// Its authority, scheme and capabilities.
+    pub values: Rc<Values>,
+    /// Its name in reports, a URL mostly.
+    pub name: String,
+    /// The command that connects to it, for reproductions.
+    pub shell: String,
+}
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long a wait may take. Default 1 s: far above what a server on the same network needs, low
+    /// enough that a silent one is found out soon.
+    pub patience: Duration,
+    /// How many cases run at once; at least 1. Default 32: enough to hide waits, few enough for the
+    /// connection limits of small servers.
+    pub jobs: usize,
+    /// Whether a warning counts as a failure.
+    pub strict: bool,
+    /// Deviations that are no news.
+    pub known: KnownSet,
+    /// Whether to show a progress bar on standard error, if that is a terminal.
+    pub progress: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            patience: Duration::from_secs(1),
+            jobs: 32,
+            strict: false,
+            known: KnownSet::new(),
+            progress: false,
+        }
+    }
+}
+
+/// Runs the `chosen` cases and judges them.
+///
+/// Where only passive rules are chosen, `all` cases are played for their traffic, and only the rules
+/// are reported.
+pub async fn run(subject: Subject, settings: &Settings, chosen: &[&Entry], all: &[Entry]) -> Report {
+    LocalSet::new().run_until(run_here(subject, settings, chosen, all)).await
+}
+
+async fn run_here(
+    subject: Subject,
+    settings: &Settings,
+    chosen: &[&Entry],
+    all: &[Entry],
+) -> Report {
+    let started = Instant::now();
+    let mut report = Report {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        target: subject.name.clone(),
+        shell: subject.shell.clone(),
+        strict: settings.strict,
+        patience: settings.patience,
+        jobs: settings.jobs,
+        ..Report::default()
+    };
+    let first = Probe::new(Rc::clone(&subject.dial), Rc::clone(&subject.values), settings.patience * 2);
+    if let Err(miss) = baseline(&first).await {
+        report.baseline = Some(Unmet { reason: miss.what });
+        report.cases.push(baseline_result(&first, "h1.server.answers", Verdict::Broken, &report));
+        report.took = started.elapsed();
+        return report;
+    }
+
+    let is_active = |entry: &&Entry| !matches!(entry, Entry::Passive(_));
+    let mut played: Vec<&Entry> = chosen.iter().copied().filter(is_active).collect();
+    let only_rules = played.is_empty();
+    if only_rules {
+        played = all.iter().filter(is_active).collect();
+    }
+    let played: Vec<Rc<Entry>> = played.into_iter().map(|entry| Rc::new(entry.clone())).collect();
+    let bar = if settings.progress {
+        ProgressBar::new(played.len() as u64)
+    } else {
+        ProgressBar::hidden()
+    };
+    let mut results = play_all(&subject, settings, &played, &bar).await;
+    try_again_alone(&subject, settings, &played, &mut results, &bar).await;
+    bar.finish_and_clear();
+
+    let mut watch = Watch::new();
+    for transcript in first.transcripts() {
+        watch.see("h1.server.answers", &transcript);
+    }
+    for (entry, result) in played.iter().zip(results) {
+        for transcript in &result.connections {
+            watch.see(entry.id(), transcript);
+        }
+        if !only_rules {
+            report.cases.push(case_result(entry, result));
+        }
+    }
+    report.cases.extend(rule_results(&watch, chosen));
+    report.cases.push(survival(&subject, settings.patience * 2).await);
+    report.cases.sort_by(|left, right| left.id.cmp(&right.id));
+    for case in &mut report.cases {
+        case.known = settings.known.get(&case.id).cloned();
+    }
+    report.took = started.elapsed();
+    report
+}
+
+/// What one attempt at a case gave.
+struct Attempt {
+    judgement: Judgement,
+    connections: Vec<Transcript>,
+    /// Whether more patience might have given another verdict.
+    in_doubt: bool,
+    took: Duration,
+}
+
+/// Plays all cases, as many at once as `settings` allow; the attempts in the order of the cases.
+async fn play_all(
+    subject: &Subject,
+    settings: &Settings,
+    cases: &[Rc<Entry>],
+    bar: &ProgressBar,
+) -> Vec<Attempt> {
+    let waiting: VecDeque<_> = cases.iter().cloned().enumerate().collect();
+    let waiting = Rc::new(RefCell::new(waiting));
+    let done = Rc::new(RefCell::new(Vec::with_capacity(cases.len())));
+    let mut workers = Vec::new();
+    for _ in 0..settings.jobs.clamp(1, cases.len().max(1)) {
+        let (waiting, done) = (Rc::clone(&waiting), Rc::clone(&done));
+        let (subject, patience, bar) = (subject.clone(), settings.patience, bar.clone());
+        workers.push(tokio::task::spawn_local(async move {
+            loop {
+                let next = waiting.borrow_mut().pop_front();
+                let Some((at, entry)) = next else { return };
+                let attempt = guarded(&subject, &entry, patience).await;
+                done.borrow_mut().push((at, attempt));
+                bar.inc(1);
+            }
+        }));
+    }
+    for worker in workers {
+        // A worker has nothing that could panic: each attempt is a task of its own.
+        let _ = worker.await;
+    }
+    let mut done = std::mem::take(&mut *done.borrow_mut());
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, attempt)| attempt).collect()
+}
+
+/// Judges what timed out again, one by one and with doubled waits: a busy moment is no fault.
+///
+/// When a good number has been confirmed in a row, waiting is evidently not the problem, and the rest
+/// stands as it is.
+async fn try_again_alone(
+    subject: &Subject,
+    settings: &Settings,
+    cases: &[Rc<Entry>],
+    attempts: &mut [Attempt],
+    bar: &ProgressBar,
+) {
+    let mut confirmed = 0;
+    for (entry, attempt) in cases.iter().zip(attempts).filter(|(_, attempt)| attempt.in_doubt) {
+        if confirmed >= CONFIRMED {
+            return;
+        }
+        bar.set_message(format!("again, alone: {}", entry.id()));
+        let again = guarded(subject, entry, settings.patience * 2).await;
+        let same = again.judgement.verdict == attempt.judgement.verdict;
+        confirmed = if same { confirmed + 1 } else { 0 };
+        *attempt = again;
+    }
+}
+
+/// One attempt, in a task of its own, so that a fault of a case breaks that case alone.
+async fn guarded(subject: &Subject, entry: &Rc<Entry>, patience: Duration) -> Attempt {
+    let started = Instant::now();
+    let (subject, entry) = (subject.clone(), Rc::clone(entry));
+    let task = tokio::task::spawn_local(async move { attempt(&subject, &entry, patience).await });
+    let mut attempt = task.await.unwrap_or_else(|error| Attempt {
+        judgement: Judgement::new(Verdict::Broken, format!("the case itself failed: {error}")),
+        connections: Vec::new(),
+        in_doubt: false,
+        took: Duration::ZERO,
+    });
+    attempt.took = started.elapsed();
+    attempt
+}
+
+async fn attempt(subject: &Subject, entry: &Entry, patience: Duration) -> Attempt {
+    let took = Duration::ZERO;
+    let lacks = entry.meta().lacks(&subject.values);
+    if !lacks.is_empty() {
+        let lacks: Vec<_> = lacks.iter().map(|capability| format!("`{capability}`")).collect();
+        let reason = format!("the target does not offer {}", lacks.join(" and "));
+        let judgement = Judgement::new(Verdict::Skip, reason);
+        return Attempt { judgement, connections: Vec::new(), in_doubt: false, took };
+    }
+    let (judgement, connections, timed_out) = match entry {
+        Entry::Data(case) => match play(case, &*subject.dial, &subject.values, patience).await {
+            Ok(transcript) => {
+                let judgement = judge_data(case, &transcript, &subject.values);
+                let timed_out = transcript.timed_out;
+                (judgement, vec![transcript], timed_out)
+            }
+            Err(reason) => (Judgement::new(Verdict::Broken, reason), Vec::new(), true),
+        },
+        Entry::Code(case) => {
+            let (dial, values) = (Rc::clone(&subject.dial), Rc::clone(&subject.values));
+            let probe = Probe::new(dial, values, patience);
+            let result = (case.run)(&probe).await;
+            let doubtful = |miss: &Miss| matches!(miss.kind, MissKind::TimedOut | MissKind::Broken);
+            let timed_out = result.as_ref().is_err_and(doubtful);
+            (judge_code(case.meta.level, result), probe.transcripts(), timed_out)
+        }
+        Entry::Passive(_) => (Judgement::pass(), Vec::new(), false),
+    };
+    let poor = !matches!(judgement.verdict, Verdict::Pass | Verdict::Note | Verdict::Skip);
+    Attempt { judgement, connections, in_doubt: timed_out && poor, took }
+}
+
+/// GET of the root works: without that nothing can be judged.
+async fn baseline(probe: &Probe) -> Result<(), Miss> {
+    let response = probe.get("/").await?;
+    if response.status / 100 == 2 {
+        return Ok(());
+    }
+    Err(Miss::new(format!("GET / gave {}; the cases need a 2xx there", response.status)))
+}
+
+/// The server still answers when everything is over.
+async fn survival(subject: &Subject, patience: Duration) -> CaseResult {
+    let probe = Probe::new(Rc::clone(&subject.dial), Rc::clone(&subject.values), patience);
+    let mut result = CaseResult {
+        id: "h1.server.survives".into(),
+        title: "the server still answers after the run".into(),
+        why: "A server that a few odd requests bring down can be brought down by anyone.".into(),
+        kind: Kind::Target,
+        level: Level::Hardening,
+        ..CaseResult::default()
+    };
+    if let Err(miss) = baseline(&probe).await {
+        result.verdict = Verdict::Fail;
+        result.reason = Some(format!("it answered before, now: {miss}"));
+        result.connections = probe.transcripts();
+    }
+    result
+}
+
+fn baseline_result(probe: &Probe, id: &str, verdict: Verdict, report: &Report) -> CaseResult {
+    CaseResult {
+        id: id.into(),
+        title: "GET / is answered".into(),
+        why: "Every case is built on it.".into(),
+        kind: Kind::Target,
+        verdict,
+        reason: report.baseline.as_ref().map(|unmet| unmet.reason.clone()),
+        connections: probe.transcripts(),
+        ..CaseResult::default()
+    }
+}
+
+fn case_result(entry: &Entry, attempt: Attempt) -> CaseResult {
+    let kind = match entry {
+        Entry::Data(_) => Kind::Data,
+        Entry::Code(_) => Kind::Code,
+        Entry::Passive(_) => Kind::Passive,
+    };
+    let Attempt { judgement, connections, took, .. } = attempt;
+    // What passed needs no proof; the octets of many large cases would only be carried along.
+    let connections = if judgement.verdict.is_remarkable() { connections } else { Vec::new() };
+    result_of(entry.meta(), kind, judgement, connections, took)
+}
+
+fn rule_results(watch: &Watch, chosen: &[&Entry]) -> Vec<CaseResult> {
+    let mut results = Vec::new();
+    for entry in chosen {
+        let Entry::Passive(meta) = entry else { continue };
+        let tally = watch.tallies().iter().find(|tally| tally.rule.id == meta.id);
+        let Some(tally) = tally else { continue };
+        let mut result =
+            result_of(meta, Kind::Passive, tally.judge(), Vec::new(), Duration::ZERO);
+        result.examples = tally.examples.iter().map(|(id, _)| id.clone()).collect();
+        results.push(result);
+    }
+    results
+}
+
+fn result_of(
+    meta: &Meta,
+    kind: Kind,
+    judgement: Judgement,
+    connections: Vec<Transcript>,
+    took: Duration,
+) -> CaseResult {
+    CaseResult {
+        id: meta.id.clone().into_owned(),
+        title: meta.title.clone().into_owned(),
+        why: meta.why.clone().into_owned(),
+        kind,
+        level: meta.level,
+        rfc: meta.rfc.iter().map(ToString::to_string).collect(),
+        requirements: meta.requirements.iter().map(ToString::to_string).collect(),
+        verdict: judgement.verdict,
+        reason: judgement.reason,
+        connections,
+        took,
+        ..CaseResult::default()
+    }
+}
+
+/// After how many confirmed verdicts in a row nothing more is tried again.
+const CONFIRMED: usize = 16;

@@ -1,0 +1,116 @@
+//! Routes: which handler answers which path and method.
+
+use falconry_wire::field::FieldName;
+use falconry_wire::method::Method;
+
+use super::{Exchange, Handled, Handler};
+
+/// One path, or all paths below one, and its handlers by method.
+pub struct Resource {
+    path: Box<[u8]>,
+    /// Whether it also answers for all that begins with the path and a slash.
+    below: bool,
+    handlers: Vec<(Method, Box<dyn Handler>)>,
+    /// The value of Allow, made at start.
+    allow: String,
+}
+
+/// Routes by path, then by method, with the answers HTTP itself demands: 404, 405 with Allow,
+/// 501 for methods nobody knows, OPTIONS, HEAD through GET.
+#[derive(Default)]
+pub struct Router {
+    resources: Vec<Resource>,
+}
+
+impl Router {
+    /// No routes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Answers GET and HEAD of `path` with `handler`. A path that ends in `/*` stands for all below it.
+    pub fn get(self, path: &str, handler: impl Handler) -> Self {
+        self.on(Method::Get, path, handler)
+    }
+
+    /// Answers POST of `path` with `handler`.
+    pub fn post(self, path: &str, handler: impl Handler) -> Self {
+        self.on(Method::Post, path, handler)
+    }
+
+    /// Answers `method` of `path` with `handler`.
+    pub fn on(mut self, method: Method, path: &str, handler: impl Handler) -> Self {
+        let (path, below) = match path.strip_suffix("/*") {
+            Some(path) => (path, true),
+            None => (path, false),
+        };
+        let found =
+            self.resources.iter().position(|r| *r.path == *path.as_bytes() && r.below == below);
+        let index = found.unwrap_or_else(|| {
+            self.resources.push(Resource {
+                path: path.as_bytes().into(),
+                below,
+                handlers: Vec::new(),
+                allow: "OPTIONS".to_owned(),
+            });
+            self.resources.len() - 1
+        });
+        if let Some(resource) = self.resources.get_mut(index) {
+            let implied = if method == Method::Get { ", HEAD" } else { "" };
+            resource.allow = format!("{}{implied}, {}", method.as_str(), resource.allow);
+            resource.handlers.push((method, Box::new(handler)));
+        }
+        self
+    }
+
+    fn resource(&self, path: &[u8]) -> Option<&Resource> {
+        self.resources.iter().find(|resource| match path.strip_prefix(&*resource.path) {
+            Some(b"") => !resource.below,
+            Some(rest) => resource.below && rest.first() == Some(&b'/'),
+            None => false,
+        })
+    }
+}
+
+impl Handler for Router {
+    fn handle<'a>(&'a self, exchange: &'a mut Exchange<'_>) -> Handled<'a> {
+        let request = *exchange.request();
+        // RFC 9110 §9.1: 501 for what the server does not know at all. A CONNECT to an origin
+        // server that is no proxy belongs here too: there is no resource to disallow it for.
+        if matches!(request.method, Method::Other | Method::Connect) {
+            return plain(exchange, 501, None, "method not implemented\n");
+        }
+        if request.path == b"*" {
+            // RFC 9110 §9.3.7: asks for the server as a whole.
+            return plain(exchange, 204, Some("GET, HEAD, POST, PUT, DELETE, OPTIONS"), "");
+        }
+        let Some(resource) = self.resource(&request.normalised_path()) else {
+            return plain(exchange, 404, None, "no such resource\n");
+        };
+        let wanted = if request.method == Method::Head { Method::Get } else { request.method };
+        match resource.handlers.iter().find(|(method, _)| *method == wanted) {
+            Some((_, handler)) => handler.handle(exchange),
+            None if request.method == Method::Options => {
+                plain(exchange, 204, Some(&resource.allow), "")
+            }
+            // RFC 9110 §15.5.6: a 405 names the methods that would do.
+            None => plain(exchange, 405, Some(&resource.allow), "method not allowed\n"),
+        }
+    }
+}
+
+fn plain<'a>(
+    exchange: &mut Exchange<'_>,
+    status: u16,
+    allow: Option<&str>,
+    explanation: &'static str,
+) -> Handled<'a> {
+    let response = exchange.respond(status);
+    if let Some(allow) = allow {
+        response.field(FieldName::Allow, allow);
+    }
+    if !explanation.is_empty() {
+        response.field(FieldName::ContentType, "text/plain").content(explanation.as_bytes());
+    }
+    Handled::Done(Ok(()))
+}

@@ -1,0 +1,48 @@
+//! The Date field line, formatted once a second and copied from then on.
+
+use std::cell::Cell;
+use std::time::SystemTime;
+
+/// `Date: Sun, 06 Nov 1994 08:49:37 GMT` with its line end.
+pub(crate) type DateLine = [u8; 37];
+
+/// The current Date field line (RFC 9110 §6.6.1). The worker's heartbeat refreshes it.
+pub(crate) struct DateCache(Cell<DateLine>);
+
+impl DateCache {
+    pub(crate) fn new() -> Self {
+        let cache = Self(Cell::new([0; 37]));
+        cache.refresh(SystemTime::now());
+        cache
+    }
+
+    /// Formats the line anew.
+    pub(crate) fn refresh(&self, now: SystemTime) {
+        let mut line = *b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+        let date = httpdate::fmt_http_date(now);
+        if let Some(place) = line.get_mut(6..35)
+            && place.len() == date.len()
+        {
+            place.copy_from_slice(date.as_bytes());
+        }
+        self.0.set(line);
+    }
+
+    /// The field line as of the last refresh.
+    pub(crate) fn line(&self) -> DateLine {
+        self.0.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_line_is_an_imf_fixdate() {
+        let cache = DateCache::new();
+        cache.refresh(SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777));
+        assert_eq!(cache.line().as_slice(), b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+    }
+}

@@ -1,0 +1,255 @@
+//! Reading and writing with deadlines: what every protocol engine stands on.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use falconry_transport::Stream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use super::input::Input;
+use super::{EndReason, Handle, Timer};
+use crate::limits::DataRate;
+
+/// A stream with what was received and what is to be sent.
+///
+/// Owns no buffer while both directions are empty. There is one timer; reading sets it to the
+/// deadline it is given, writing to the one the response rate allows.
+pub(crate) struct Io {
+    stream: Box<dyn Stream>,
+    handle: Rc<Handle>,
+    timer: Timer,
+    /// Received, not yet understood.
+    pub(crate) input: Input,
+    /// To be sent: `output[sent..]`.
+    pub(crate) output: Vec<u8>,
+    sent: usize,
+    response_rate: Option<DataRate>,
+    /// Whether the client may still be sending when the connection is closed.
+    pub(crate) client_may_send: bool,
+    /// By when what is queued has to be sent, once a write had to wait.
+    write_deadline: Option<Instant>,
+}
+
+/// Why a read or write ended without doing anything.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The deadline passed.
+    TimedOut,
+    /// A shutdown asks the connection to close.
+    CloseRequested,
+    /// The stream failed.
+    Failed(io::Error),
+}
+
+impl Io {
+    pub(crate) fn new(
+        stream: Box<dyn Stream>,
+        handle: Rc<Handle>,
+        response_rate: Option<DataRate>,
+    ) -> Self {
+        Self {
+            stream,
+            handle,
+            timer: Timer::default(),
+            input: Input::default(),
+            output: Vec::new(),
+            sent: 0,
+            response_rate,
+            client_may_send: true,
+            write_deadline: None,
+        }
+    }
+
+    /// Whether a shutdown asks the connection to close after its response.
+    pub(crate) fn close_requested(&self) -> bool {
+        self.handle.close_requested()
+    }
+
+    /// Notes why the connection ends, before it is closed in good order.
+    pub(crate) fn ends(&self, reason: EndReason) {
+        self.handle.ends(reason);
+    }
+
+    /// Waits until something can be read, holding no buffer; ends early if a close is requested.
+    pub(crate) fn poll_idle(
+        &mut self,
+        cx: &mut Context<'_>,
+        deadline: Instant,
+    ) -> Poll<Result<(), Stop>> {
+        if let Poll::Ready(readable) = self.stream.poll_readable(cx) {
+            return Poll::Ready(readable.map_err(Stop::Failed));
+        }
+        if self.handle.close_requested() {
+            return Poll::Ready(Err(Stop::CloseRequested));
+        }
+        self.handle.register(cx);
+        self.timer.set(deadline);
+        self.timer.poll_expired(cx).map(|()| Err(Stop::TimedOut))
+    }
+
+    /// Reads into the input; 0 is the end.
+    pub(crate) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        deadline: Option<Instant>,
+    ) -> Poll<Result<usize, Stop>> {
+        // No buffer is rented for a read that would have to wait.
+        if self.input.is_empty()
+            && let Poll::Pending = self.stream.poll_readable(cx).map_err(Stop::Failed)?
+        {
+            return self.poll_deadline(cx, deadline);
+        }
+        let mut buffer = ReadBuf::new(self.input.spare());
+        match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+            Poll::Ready(Ok(())) => {
+                let read = buffer.filled().len();
+                self.input.fill(read);
+                Poll::Ready(Ok(read))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(Stop::Failed(error))),
+            Poll::Pending => {
+                self.input.fill(0);
+                self.poll_deadline(cx, deadline)
+            }
+        }
+    }
+
+    /// Reads past the input, straight into `buffer`; 0 is the end. The input must be empty.
+    pub(crate) fn poll_read_direct(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+        deadline: Option<Instant>,
+    ) -> Poll<Result<usize, Stop>> {
+        let mut buffer = ReadBuf::new(buffer);
+        match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(buffer.filled().len())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(Stop::Failed(error))),
+            Poll::Pending => self.poll_deadline(cx, deadline),
+        }
+    }
+
+    fn poll_deadline<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        deadline: Option<Instant>,
+    ) -> Poll<Result<T, Stop>> {
+        match deadline {
+            Some(deadline) => {
+                self.timer.set(deadline);
+                self.timer.poll_expired(cx).map(|()| Err(Stop::TimedOut))
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    /// How many octets wait to be sent.
+    pub(crate) fn queued(&self) -> usize {
+        self.output.len() - self.sent
+    }
+
+    /// Sends all that is queued.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Stop>> {
+        ready!(self.poll_send(cx, &mut &[][..]))?;
+        Pin::new(&mut self.stream).poll_flush(cx).map_err(Stop::Failed)
+    }
+
+    /// Sends all that is queued and then `content`, which is not copied; advances `content`.
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        content: &mut &[u8],
+    ) -> Poll<Result<(), Stop>> {
+        loop {
+            let queued = self.output.get(self.sent..).unwrap_or_default();
+            let written = match (queued.is_empty(), content.is_empty()) {
+                (true, true) => break,
+                (false, true) => Pin::new(&mut self.stream).poll_write(cx, queued),
+                (true, false) => Pin::new(&mut self.stream).poll_write(cx, content),
+                (false, false) => {
+                    let both = [IoSlice::new(queued), IoSlice::new(content)];
+                    Pin::new(&mut self.stream).poll_write_vectored(cx, &both)
+                }
+            };
+            match written {
+                Poll::Ready(Ok(0)) => {
+                    return Poll::Ready(Err(Stop::Failed(io::ErrorKind::WriteZero.into())));
+                }
+                Poll::Ready(Ok(written)) => {
+                    let from_queue = written.min(queued.len());
+                    self.sent += from_queue;
+                    *content = content.get(written - from_queue..).unwrap_or_default();
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(Stop::Failed(error))),
+                Poll::Pending => {
+                    let pending = queued.len() + content.len();
+                    return self.poll_write_deadline(cx, pending);
+                }
+            }
+        }
+        self.output.clear();
+        self.sent = 0;
+        self.write_deadline = None;
+        Poll::Ready(Ok(()))
+    }
+
+    /// The client must take `pending` octets within what the rate allows from the first wait on.
+    fn poll_write_deadline<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        pending: usize,
+    ) -> Poll<Result<T, Stop>> {
+        let Some(rate) = self.response_rate else { return Poll::Pending };
+        let deadline = *self
+            .write_deadline
+            .get_or_insert_with(|| Instant::now() + rate.allowance(pending as u64));
+        self.poll_deadline(cx, Some(deadline))
+    }
+
+    /// Ends our direction: FIN, over TLS behind a closure alert (RFC 9112 §9.6, §9.8).
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    /// Makes the close a reset: for aborted connections.
+    pub(crate) fn reset(&mut self) {
+        self.stream.set_reset_on_close();
+    }
+
+    /// Reads and throws away what still comes, until the end or `deadline`.
+    ///
+    /// Closing with unread octets would reset the connection, and the reset could overtake the
+    /// last response (RFC 9112 §9.6).
+    pub(crate) async fn linger(&mut self, deadline: Instant) {
+        self.input = Input::Empty;
+        let ended = std::future::poll_fn(|cx| {
+            loop {
+                match self.poll_fill(cx, Some(deadline)) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                    Poll::Ready(Ok(read)) => self.input.consume(read),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        });
+        ended.await;
+    }
+}
+
+impl Stop {
+    /// The end reason when this happens where `timeout` is what a passed deadline means.
+    pub(crate) fn reason(&self, timeout: EndReason) -> EndReason {
+        match self {
+            Self::TimedOut => timeout,
+            Self::CloseRequested => EndReason::Shutdown,
+            Self::Failed(error) => match error.kind() {
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                    EndReason::ConnectionReset
+                }
+                _ => EndReason::IoError,
+            },
+        }
+    }
+}

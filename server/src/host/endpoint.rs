@@ -1,0 +1,65 @@
+//! Endpoints: where the server listens, and the layers in front of the protocol there.
+
+use std::fmt;
+
+use falconry_transport::tls::Acceptor;
+use falconry_transport::{Bound, ListenAddress};
+
+use crate::connection::{ConnectionLayer, TlsLayer};
+
+/// An endpoint before its start. Layers apply in the order they are added, the first outermost.
+pub struct Endpoint {
+    pub(crate) source: Source,
+    pub(crate) has_tls: bool,
+    pub(crate) layers: Vec<Box<dyn ConnectionLayer>>,
+}
+
+pub(crate) enum Source {
+    Address(ListenAddress),
+    Bound(Box<dyn Bound>),
+}
+
+impl Endpoint {
+    /// An endpoint at an address that is bound at the start. A `https` address needs
+    /// [`Endpoint::tls`] too: the scheme alone brings no certificate.
+    pub fn new(address: ListenAddress) -> Self {
+        Self { source: Source::Address(address), has_tls: false, layers: Vec::new() }
+    }
+
+    /// An endpoint on a listener of one's own: in memory, or an inherited socket.
+    pub fn bound(listener: impl Bound + 'static) -> Self {
+        Self { source: Source::Bound(Box::new(listener)), has_tls: false, layers: Vec::new() }
+    }
+
+    /// Adds a layer behind those there are.
+    pub fn layer(mut self, layer: impl ConnectionLayer) -> Self {
+        self.layers.push(Box::new(layer));
+        self
+    }
+
+    /// Adds TLS behind the layers there are.
+    pub fn tls(mut self, acceptor: Acceptor) -> Self {
+        self.has_tls = true;
+        self.layer(TlsLayer::new(acceptor))
+    }
+}
+
+/// A place where a started server listens: `http://127.0.0.1:8080`, say, with the port resolved.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Listening {
+    /// Whether TLS is spoken there.
+    pub tls: bool,
+    /// The place.
+    pub endpoint: falconry_transport::Endpoint,
+}
+
+impl fmt::Display for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.endpoint {
+            falconry_transport::Endpoint::Tcp(address) => {
+                write!(f, "{}://{address}", if self.tls { "https" } else { "http" })
+            }
+            other => other.fmt(f),
+        }
+    }
+}

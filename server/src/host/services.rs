@@ -1,0 +1,93 @@
+//! What every connection of a worker uses.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use falconry_wire::h1::{ChunkLimits, HeadLimits, Profile};
+
+use super::{Counters, Options, Quotas};
+use crate::Limits;
+use crate::connection::{DateCache, Manager, Quota};
+use crate::protocol::h1::Scratch;
+
+/// Output buffers and scratches kept for the next use: enough for what is busy at one moment.
+const KEPT: usize = 64;
+
+/// Largest output buffer kept; larger ones are freed when idle.
+const LARGEST_KEPT: usize = 32 * 1024;
+
+/// The services of one worker. Nothing in here is shared with another thread but what is atomic.
+pub(crate) struct Services {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) profile: Profile,
+    pub(crate) server_field: bool,
+    pub(crate) date: DateCache,
+    pub(crate) connections: Rc<Manager>,
+    pub(crate) upgraded: Quota,
+    pub(crate) counters: Arc<Counters>,
+    scratches: RefCell<Vec<Box<Scratch>>>,
+    outputs: RefCell<Vec<Vec<u8>>>,
+}
+
+impl Services {
+    pub(crate) fn new(options: &Options, quotas: &Quotas, counters: Arc<Counters>) -> Self {
+        Self {
+            limits: Arc::clone(&options.limits),
+            profile: options.profile,
+            server_field: options.server_field,
+            date: DateCache::new(),
+            connections: Rc::default(),
+            upgraded: quotas.upgraded.clone(),
+            counters,
+            scratches: RefCell::default(),
+            outputs: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn head_limits(&self) -> HeadLimits {
+        HeadLimits {
+            request_line: self.limits.request_line,
+            field_section: self.limits.field_section,
+            field_lines: self.limits.field_lines,
+        }
+    }
+
+    pub(crate) fn chunk_limits(&self) -> ChunkLimits {
+        ChunkLimits {
+            trailer_section: self.limits.field_section,
+            trailer_lines: self.limits.field_lines,
+            ..ChunkLimits::default()
+        }
+    }
+
+    pub(crate) fn rent_scratch(&self) -> Box<Scratch> {
+        self.scratches.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub(crate) fn return_scratch(&self, scratch: Box<Scratch>) {
+        let mut scratches = self.scratches.borrow_mut();
+        if scratches.len() < KEPT {
+            scratches.push(scratch);
+        }
+    }
+
+    /// Makes `output` a buffer with room, if it is none yet.
+    pub(crate) fn rent_output(&self, output: &mut Vec<u8>) {
+        if output.capacity() == 0 {
+            *output = self.outputs.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(4096));
+        }
+    }
+
+    /// Takes an empty output buffer back.
+    pub(crate) fn return_output(&self, output: &mut Vec<u8>) {
+        let output = std::mem::take(output);
+        let mut outputs = self.outputs.borrow_mut();
+        if output.is_empty()
+            && (1..=LARGEST_KEPT).contains(&output.capacity())
+            && outputs.len() < KEPT
+        {
+            outputs.push(output);
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! A worker: one thread, its listeners, its connections.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use falconry_transport::accept::{self, AcceptErrors};
+use falconry_transport::{Accepted, Bound, Listener, Scheme, block};
+use tokio::sync::{mpsc, watch};
+use tokio::task::spawn_local;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+
+use super::endpoint::Source;
+use super::{Counters, Endpoint, Listening, Options, Quotas, Services};
+use crate::application::Application;
+use crate::connection::{
+    ConnectionContext, ConnectionId, ConnectionInfo, ConnectionLayer, ConnectionLimit, Entry,
+    Features, Handle, Next,
+};
+use crate::protocol::Http;
+
+/// How often Date is formatted and memory trimmed. Timeouts do not depend on it.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Connections handed over and not yet taken: as many as a listen queue holds.
+const HANDOVER: usize = 512;
+
+/// What a worker is asked to do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Order {
+    /// Serve.
+    Run,
+    /// Accept nothing more, end what is there, abort what is left at the deadline.
+    Drain(Instant),
+}
+
+/// The layers of an endpoint, shared by the workers.
+type Layers = Arc<[Box<dyn ConnectionLayer>]>;
+
+/// The sockets and channels of all workers before they start.
+pub(crate) struct Parts {
+    pub(crate) workers: Vec<Part>,
+    pub(crate) endpoints: Vec<Listening>,
+}
+
+/// What one worker accepts from.
+pub(crate) struct Part {
+    listeners: Vec<(Box<dyn Bound>, Layers, Vec<mpsc::Sender<(Accepted, Layers)>>)>,
+    inbox: mpsc::Receiver<(Accepted, Layers)>,
+    outbox: mpsc::Sender<(Accepted, Layers)>,
+}
+
+impl Parts {
+    pub(crate) fn new(threads: usize) -> Self {
+        let part = |_| {
+            let (outbox, inbox) = mpsc::channel(HANDOVER);
+            Part { listeners: Vec::new(), inbox, outbox }
+        };
+        Self { workers: (0..threads.max(1)).map(part).collect(), endpoints: Vec::new() }
+    }
+
+    /// Binds an endpoint and deals its sockets out.
+    pub(crate) fn add(
+        &mut self,
+        index: usize,
+        endpoint: Endpoint,
+        options: &Options,
+        quotas: &Quotas,
+    ) -> io::Result<()> {
+        let threads = self.workers.len();
+        let sockets = if options.single_acceptor { 1 } else { threads };
+        let bound = match endpoint.source {
+            Source::Address(address) if address.scheme == Scheme::Https && !endpoint.has_tls => {
+                let fault = format!("{address} is a TLS endpoint without a certificate");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, fault));
+            }
+            Source::Address(address) => address.bind_group(sockets)?,
+            Source::Bound(bound) => vec![bound],
+        };
+        let mut layers = endpoint.layers;
+        if options.limits.connections.is_some() {
+            layers.insert(0, Box::new(ConnectionLimit::new(quotas.connections.clone())));
+        }
+        let layers: Layers = layers.into();
+        let outboxes: Vec<_> = self.workers.iter().map(|part| part.outbox.clone()).collect();
+        // A place can have several addresses (localhost has two), each with a socket per worker or
+        // with one in all, whose owner hands connections on.
+        let mut places: Vec<(falconry_transport::Endpoint, Vec<Box<dyn Bound>>)> = Vec::new();
+        for socket in bound {
+            match places.iter_mut().find(|(place, _)| place == socket.endpoint()) {
+                Some((_, sockets)) => sockets.push(socket),
+                None => places.push((socket.endpoint().clone(), vec![socket])),
+            }
+        }
+        for (place, sockets) in places {
+            self.endpoints.push(Listening { tls: endpoint.has_tls, endpoint: place });
+            let shared = sockets.len() < threads;
+            for (number, socket) in sockets.into_iter().enumerate() {
+                // Unix sockets and in-memory listeners of several endpoints start at different workers.
+                let owner = if shared { (index + number) % threads } else { number };
+                let others = if shared { outboxes.clone() } else { Vec::new() };
+                if let Some(part) = self.workers.get_mut(owner) {
+                    part.listeners.push((socket, Arc::clone(&layers), others));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One worker: runs on the thread that polls [`Worker::run`].
+pub struct Worker<A> {
+    part: Part,
+    application: Arc<A>,
+    options: Options,
+    quotas: Quotas,
+    counters: Arc<Counters>,
+}
+
+impl<A: Application> Worker<A> {
+    pub(crate) fn new(part: Part, application: Arc<A>, options: &Options, quotas: &Quotas) -> Self {
+        Self {
+            part,
+            application,
+            options: options.clone(),
+            quotas: quotas.clone(),
+            counters: Arc::default(),
+        }
+    }
+
+    /// Its counters.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Serves until `shutdown` gives a deadline, then drains. To be polled on a `LocalSet` or
+    /// `LocalRuntime`, whose thread then is the worker's.
+    ///
+    /// # Errors
+    /// When a listener cannot be attached to the runtime.
+    pub async fn run(self, shutdown: impl Future<Output = Instant>) -> io::Result<()> {
+        let (orders, order) = watch::channel(Order::Run);
+        let run = self.obey(order);
+        tokio::pin!(run, shutdown);
+        tokio::select! {
+            ended = &mut run => return ended,
+            deadline = &mut shutdown => orders.send_replace(Order::Drain(deadline)),
+        };
+        run.await
+    }
+
+    pub(crate) async fn obey(self, mut order: watch::Receiver<Order>) -> io::Result<()> {
+        self.counters.watch_blocks();
+        let services =
+            Rc::new(Services::new(&self.options, &self.quotas, Arc::clone(&self.counters)));
+        let http = Rc::new(Http::new(Rc::clone(&services), self.application));
+        let heartbeat = spawn_local(heartbeat(Rc::clone(&services)));
+        let mut accepting = Vec::new();
+        for (bound, layers, others) in self.part.listeners {
+            let listener = bound.listen()?;
+            let http = Rc::clone(&http);
+            accepting.push(spawn_local(accept_from(listener, layers, others, http)));
+        }
+        let mut inbox = self.part.inbox;
+        drop(self.part.outbox);
+        let taking = Rc::clone(&http);
+        accepting.push(spawn_local(async move {
+            while let Some((accepted, layers)) = inbox.recv().await {
+                serve(accepted, layers, &taking);
+            }
+        }));
+        let deadline = loop {
+            if let Order::Drain(deadline) = *order.borrow_and_update() {
+                break deadline;
+            }
+            if order.changed().await.is_err() {
+                break Instant::now();
+            }
+        };
+        // Kestrel's order, but for one thing: timers and the heartbeat run until the end.
+        for task in accepting {
+            task.abort();
+        }
+        tracing::debug!(connections = services.connections.len(), "draining");
+        services.connections.request_close();
+        drain(&services, deadline, &mut order).await;
+        services.connections.abort();
+        services.connections.emptied().await;
+        heartbeat.abort();
+        Ok(())
+    }
+}
+
+/// Waits until all connections have ended or the deadline, which a later order may bring nearer.
+async fn drain(services: &Services, mut deadline: Instant, order: &mut watch::Receiver<Order>) {
+    loop {
+        tokio::select! {
+            _ = timeout_at(deadline, services.connections.emptied()) => return,
+            changed = order.changed() => {
+                match (changed, *order.borrow_and_update()) {
+                    (Ok(()), Order::Drain(nearer)) => deadline = deadline.min(nearer),
+                    (Ok(()), Order::Run) => {}
+                    (Err(_), _) => deadline = Instant::now(),
+                }
+            }
+        }
+    }
+}
+
+async fn heartbeat(services: Rc<Services>) {
+    let mut beat = interval(HEARTBEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let now = beat.tick().await;
+        services.date.refresh(SystemTime::now());
+        block::trim(now.into_std());
+    }
+}
+
+async fn accept_from<A: Application>(
+    mut listener: Box<dyn Listener>,
+    layers: Layers,
+    others: Vec<mpsc::Sender<(Accepted, Layers)>>,
+    http: Rc<Http<A>>,
+) {
+    let mut errors = AcceptErrors::new();
+    let mut turn = others.iter().cycle();
+    loop {
+        let accepted = accept::next(&mut *listener, &mut errors).await;
+        match turn.next() {
+            None => serve(accepted, Arc::clone(&layers), &http),
+            // The portable fallback: every connection goes to the next worker, ours among them.
+            Some(worker) => {
+                if let Err(lost) = worker.send((accepted, Arc::clone(&layers))).await {
+                    let (accepted, layers) = lost.0;
+                    serve(accepted, layers, &http);
+                }
+            }
+        }
+    }
+}
+
+/// Starts the task of a connection.
+fn serve<A: Application>(accepted: Accepted, layers: Layers, http: &Rc<Http<A>>) {
+    let connection = match accepted.open() {
+        Ok(connection) => connection,
+        Err(error) => return tracing::warn!(%error, "failed to attach a connection"),
+    };
+    let services = &http.services;
+    let handle = Rc::new(Handle::default());
+    let info = ConnectionInfo {
+        id: ConnectionId::next(),
+        local: connection.local,
+        remote: connection.remote,
+        tls: None,
+        features: Features::default(),
+    };
+    services.counters.connections.add(1);
+    tracing::debug!(connection = %info.id, remote = %info.remote, "accepted");
+    let life = Life {
+        entry: Some(services.connections.add(info.id, Rc::clone(&handle))),
+        id: info.id,
+        counters: Arc::clone(&services.counters),
+        handle: Rc::clone(&handle),
+    };
+    let context = ConnectionContext { stream: connection.stream, info, handle: Rc::clone(&handle) };
+    let http = Rc::clone(http);
+    let task = spawn_local(async move {
+        let reason = Next::new(&layers, &*http).serve(context).await;
+        life.handle.ends(reason);
+    });
+    handle.set_task(task.abort_handle());
+}
+
+/// Accounts for a connection, however it ends: exactly one end reason.
+struct Life {
+    entry: Option<Entry>,
+    id: ConnectionId,
+    counters: Arc<Counters>,
+    handle: Rc<Handle>,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        let reason = self.handle.end_reason();
+        self.counters.ended(reason);
+        tracing::debug!(connection = %self.id, reason = reason.as_str(), "ended");
+        self.entry.take();
+    }
+}

@@ -1,0 +1,308 @@
+//! The HTTP/1.1 engine (RFC 9112): one task per connection, requests strictly in order.
+//!
+//! Requests are parsed where they were received. Responses to pipelined requests gather in one
+//! buffer and leave in one write, once no complete request is left in what was received. A
+//! connection that waits for its next request holds no buffer at all.
+
+mod link;
+mod respond;
+
+use std::future::poll_fn;
+use std::mem;
+
+use falconry_wire::field::FieldName;
+use falconry_wire::h1::{
+    Fault as Syntax, Framing, Parsed, RequestHead, RequestParser, TargetForm, Version,
+};
+use tokio::time::Instant;
+
+use self::link::H1Link;
+use self::respond::Answer;
+use crate::application::{
+    Application, Exchange, Fault, Handled, HandlerError, HttpVersion, Request, Response,
+};
+use crate::connection::io::{Io, Stop};
+use crate::connection::{ConnectionInfo, EndReason};
+use crate::host::Services;
+use crate::protocol::NO_REQUEST;
+
+/// What one request needs and the next one uses again. Rented from the worker while a connection
+/// has something to do.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    head: RequestHead,
+    response: Response,
+}
+
+/// Serves requests until the connection ends, then closes it in good order. The first head has
+/// begun already and has to be complete by `head_deadline`.
+pub(crate) async fn serve<A: Application>(
+    io: &mut Io,
+    info: &ConnectionInfo,
+    services: &Services,
+    application: &A,
+    head_deadline: Instant,
+) -> EndReason {
+    let mut engine = Engine {
+        head_deadline: Some(head_deadline),
+        parser: RequestParser::new(services.profile, services.head_limits()),
+        io,
+        info,
+        services,
+        application,
+    };
+    let reason = engine.requests().await;
+    engine.close(reason).await;
+    reason
+}
+
+/// Queues the answer to a TLS handshake on a cleartext endpoint: a client that shows it in an error
+/// message then says what is wrong.
+pub(crate) fn refuse_tls(io: &mut Io, services: &Services) {
+    let mut response = Response::default();
+    let fault = "TLS handshake on a cleartext endpoint: use http:// here, or the https:// endpoint";
+    respond::explain(&mut response, 400, &fault, NO_REQUEST);
+    let answer =
+        Answer { version: HttpVersion::Http11, head: false, persistent: false, keep_alive: false };
+    respond::whole(&mut io.output, &mut response, answer, services);
+}
+
+struct Engine<'c, A> {
+    io: &'c mut Io,
+    parser: RequestParser,
+    info: &'c ConnectionInfo,
+    services: &'c Services,
+    application: &'c A,
+    /// By when the head that has begun has to be complete.
+    head_deadline: Option<Instant>,
+}
+
+impl<A: Application> Engine<'_, A> {
+    async fn requests(&mut self) -> EndReason {
+        loop {
+            if self.io.input.is_empty()
+                && let Err(reason) = self.idle().await
+            {
+                return reason;
+            }
+            let mut scratch = self.services.rent_scratch();
+            let end = self.batch(&mut scratch).await;
+            self.services.return_scratch(scratch);
+            if let Some(reason) = end {
+                return reason;
+            }
+        }
+    }
+
+    /// Sends what is queued, gives all memory back and waits for the next request.
+    async fn idle(&mut self) -> Result<(), EndReason> {
+        self.flush().await?;
+        self.services.return_output(&mut self.io.output);
+        let deadline = Instant::now() + self.services.limits.keep_alive_timeout;
+        poll_fn(|cx| self.io.poll_idle(cx, deadline))
+            .await
+            .map_err(|stop| stop.reason(EndReason::KeepAliveTimeout))
+    }
+
+    async fn flush(&mut self) -> Result<(), EndReason> {
+        if self.io.queued() == 0 {
+            return Ok(());
+        }
+        poll_fn(|cx| self.io.poll_flush(cx))
+            .await
+            .map_err(|stop| stop.reason(EndReason::ResponseTooSlow))
+    }
+
+    /// Answers requests until none is left in the input (`None`) or the connection ends.
+    async fn batch(&mut self, scratch: &mut Scratch) -> Option<EndReason> {
+        self.services.rent_output(&mut self.io.output);
+        loop {
+            let parsed = self.parser.parse(self.io.input.octets_mut(), &mut scratch.head);
+            match parsed {
+                Ok(Parsed::Complete) => {
+                    self.head_deadline = None;
+                    match self.exchange(scratch).await {
+                        Ok(()) if self.io.input.is_empty() => return None,
+                        Ok(()) => {}
+                        Err(reason) => return Some(reason),
+                    }
+                    if self.io.queued() > self.services.limits.response_buffer
+                        && let Err(reason) = self.flush().await
+                    {
+                        return Some(reason);
+                    }
+                }
+                Ok(Parsed::Partial) => {
+                    if let Err(reason) = self.more().await {
+                        return Some(reason);
+                    }
+                }
+                Err(fault) => {
+                    self.refuse(fault.status(), &fault, fault.section());
+                    return Some(EndReason::InvalidRequest(fault));
+                }
+            }
+        }
+    }
+
+    /// Reads more of an unfinished head.
+    async fn more(&mut self) -> Result<(), EndReason> {
+        // The responses so far do not wait for a slow head.
+        self.flush().await?;
+        let begun = !self.io.input.is_empty();
+        // The head timeout runs from the head's first octet, wherever that came from.
+        let deadline = *self
+            .head_deadline
+            .get_or_insert_with(|| Instant::now() + self.services.limits.request_head_timeout);
+        match poll_fn(|cx| self.io.poll_fill(cx, Some(deadline))).await {
+            Ok(0) if begun => {
+                let fault = Fault::UnexpectedEnd;
+                self.refuse(
+                    fault.status(),
+                    &"end of the connection inside the request head",
+                    fault.section(),
+                );
+                Err(EndReason::UnexpectedEnd)
+            }
+            Ok(0) => Err(EndReason::ClientClosed),
+            Ok(_) => Ok(()),
+            Err(Stop::TimedOut) => {
+                let fault = Fault::HeadTimeout;
+                self.refuse(fault.status(), &fault, fault.section());
+                Err(EndReason::RequestFault(fault))
+            }
+            Err(stop) => Err(stop.reason(EndReason::IoError)),
+        }
+    }
+
+    /// Answers one request. `Err` when it was the connection's last.
+    async fn exchange(&mut self, scratch: &mut Scratch) -> Result<(), EndReason> {
+        let Scratch { head, response } = scratch;
+        // The head stays where it is until the exchange ends. Only if octets behind it will be
+        // read meanwhile do they move to a buffer of their own.
+        let reads_on = head.framing != Framing::None || head.upgrade;
+        let mut current = mem::take(&mut self.io.input);
+        if reads_on {
+            self.io.input = current.behind(head.len);
+        }
+        let request = view(head, current.octets(), self.info);
+        let mut link = H1Link::new(self.io, head, &request, self.services);
+        response.reset(200);
+        let outcome = match early_fault(head, &request, self.services) {
+            Some(fault) => Err(fault.into()),
+            None => {
+                let mut context = self.application.create_context(&request);
+                let mut exchange = Exchange::new(request, response, &mut link);
+                let outcome = match self.application.process(&mut context, &mut exchange) {
+                    Handled::Done(outcome) => outcome,
+                    Handled::Later(future) => future.await,
+                };
+                self.application.dispose_context(context, &outcome);
+                outcome
+            }
+        };
+        let end = link.finish(response, outcome).await;
+        self.services.counters.requests.add(1);
+        if !reads_on {
+            current.consume(head.len);
+            self.io.input = current;
+        }
+        end
+    }
+
+    /// Queues the answer to a request that never reaches the application, and names the rule.
+    fn refuse(
+        &mut self,
+        status: u16,
+        fault: &dyn std::fmt::Display,
+        section: falconry_wire::section::Section,
+    ) {
+        tracing::debug!(connection = %self.info.id, status, %fault, %section, "request refused");
+        // RFC 9110 §9.3.2: no content if the method was HEAD, as far as that can be told.
+        let head = self.io.input.octets().starts_with(b"HEAD ");
+        let mut response = Response::default();
+        respond::explain(&mut response, status, fault, section);
+        let answer =
+            Answer { version: HttpVersion::Http11, head, persistent: false, keep_alive: false };
+        respond::whole(&mut self.io.output, &mut response, answer, self.services);
+    }
+
+    /// Sends what is left and closes: FIN first, and a reset only where something went wrong.
+    async fn close(&mut self, reason: EndReason) {
+        self.io.ends(reason);
+        match reason {
+            EndReason::ConnectionReset | EndReason::IoError => return,
+            EndReason::ResponseTooSlow => return self.io.reset(),
+            _ => {}
+        }
+        if self.flush().await.is_err() {
+            return self.io.reset();
+        }
+        self.services.return_output(&mut self.io.output);
+        if poll_fn(|cx| self.io.poll_shutdown(cx)).await.is_err() {
+            return;
+        }
+        // Where the client may still be sending, closing at once could reset the connection before
+        // it has read the answer.
+        let idle = matches!(reason, EndReason::ClientClosed | EndReason::KeepAliveTimeout);
+        if !idle && (self.io.client_may_send || !self.io.input.is_empty()) {
+            self.io.linger(Instant::now() + self.services.limits.drain_timeout).await;
+        }
+    }
+}
+
+/// What can be refused by the head alone, before the application sees it.
+fn early_fault(head: &RequestHead, request: &Request<'_>, services: &Services) -> Option<Fault> {
+    if let (Framing::Length(length), Some(limit)) = (head.framing, services.limits.request_content)
+        && length > limit
+    {
+        return Some(Fault::ContentTooLarge);
+    }
+    // RFC 9110 §10.1.1: 417 is allowed for an expectation that is not known. RFC 9110 §10.1.1 also
+    // has an HTTP/1.0 request's 100-continue ignored.
+    if !head.expects_continue
+        && head.version == Version::Http11
+        && request.fields.get(FieldName::Expect).is_some_and(|value| !value.is_empty())
+    {
+        return Some(Fault::UnknownExpectation);
+    }
+    None
+}
+
+fn view<'c>(head: &'c RequestHead, octets: &'c [u8], info: &'c ConnectionInfo) -> Request<'c> {
+    let target = &head.target;
+    let path = match target.form {
+        TargetForm::Absolute if target.path.is_empty() => b"/",
+        _ => target.path.of(octets),
+    };
+    Request {
+        method: head.method,
+        method_name: head.method_span.of(octets),
+        version: match head.version {
+            Version::Http10 => HttpVersion::Http10,
+            Version::Http11 => HttpVersion::Http11,
+        },
+        target: target.whole.of(octets),
+        path,
+        query: target.query.map(|query| query.of(octets)),
+        authority: head.authority.of(octets),
+        fields: head.fields(octets),
+        connection: info,
+    }
+}
+
+impl From<Syntax> for Fault {
+    fn from(fault: Syntax) -> Self {
+        Self::Syntax(fault)
+    }
+}
+
+impl From<Stop> for HandlerError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Failed(error) => Self::Io(error),
+            Stop::TimedOut => Self::Io(std::io::ErrorKind::TimedOut.into()),
+            Stop::CloseRequested => Self::Io(std::io::ErrorKind::ConnectionAborted.into()),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Response heads in HTTP/1.1 syntax: what frames the content is written here and nowhere else.
+
+use std::fmt::Display;
+
+use bytes::Bytes;
+use falconry_wire::field::FieldName;
+use falconry_wire::h1::encode;
+use falconry_wire::section::Section;
+
+use crate::application::{Content, HttpVersion, Response, ResponseFault};
+use crate::host::Services;
+
+/// Content up to this size is copied behind its head, so that one write takes both; larger content
+/// is written from where it is. Two pages: beyond, the copy costs more than a second slice.
+const COPY_LIMIT: usize = 8 * 1024;
+
+/// What the head of a response depends on beside the response.
+#[derive(Clone, Copy)]
+pub(super) struct Answer {
+    pub(super) version: HttpVersion,
+    /// The request was HEAD.
+    pub(super) head: bool,
+    /// The connection stays open afterwards.
+    pub(super) persistent: bool,
+    /// An HTTP/1.0 client asked for persistence and has to be told.
+    pub(super) keep_alive: bool,
+}
+
+/// How content that is written piece by piece is framed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Framing {
+    /// By Content-Length.
+    Counted(u64),
+    /// In chunks.
+    Chunked,
+    /// By the end of the connection: HTTP/1.0.
+    UntilClose,
+    /// There is none; what is written is counted and dropped (HEAD).
+    Suppressed,
+}
+
+/// Queues a response whose content is known, and gives the content if it is too large to copy.
+pub(super) fn whole(
+    out: &mut Vec<u8>,
+    response: &mut Response,
+    answer: Answer,
+    services: &Services,
+) -> Option<Bytes> {
+    let content = match &mut response.content {
+        Content::Whole(content) => std::mem::take(content),
+        _ => Bytes::new(),
+    };
+    let length = match response.content {
+        Content::Length(length) | Content::Declared(length) => length,
+        _ => content.len() as u64,
+    };
+    begin(out, response, answer, services);
+    // RFC 9110 §8.6: no Content-Length on 204; on 304 only what a 200 would have had.
+    if !has_no_content(response.status) {
+        content_length(out, length);
+    }
+    out.extend_from_slice(b"\r\n");
+    if answer.head || has_no_content(response.status) || content.is_empty() {
+        None
+    } else if content.len() <= COPY_LIMIT {
+        out.extend_from_slice(&content);
+        None
+    } else {
+        Some(content)
+    }
+}
+
+/// Queues the head of a response whose content follows piece by piece.
+pub(super) fn streamed(
+    out: &mut Vec<u8>,
+    response: &Response,
+    mut answer: Answer,
+    services: &Services,
+) -> Framing {
+    let declared = match response.content {
+        Content::Declared(length) => Some(length),
+        _ => None,
+    };
+    // RFC 9112 §6.1: no chunks for an HTTP/1.0 client; the close ends the content.
+    let until_close = declared.is_none() && answer.version == HttpVersion::Http10;
+    answer.persistent &= !until_close;
+    begin(out, response, answer, services);
+    let framing = match declared {
+        Some(length) => {
+            content_length(out, length);
+            Framing::Counted(length)
+        }
+        None if until_close => Framing::UntilClose,
+        None => {
+            out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+            Framing::Chunked
+        }
+    };
+    out.extend_from_slice(b"\r\n");
+    if answer.head { Framing::Suppressed } else { framing }
+}
+
+/// Status line and all fields but those that frame the content, and no empty line.
+fn begin(out: &mut Vec<u8>, response: &Response, answer: Answer, services: &Services) {
+    encode::status_line(out, response.status);
+    // RFC 9110 §6.6.1: a server with a clock dates its responses.
+    if !response.has_date {
+        out.extend_from_slice(&services.date.line());
+    }
+    if services.server_field {
+        out.extend_from_slice(b"Server: falconry\r\n");
+    }
+    encode::fields(out, response.fields.view());
+    // RFC 9112 §9.3, RFC 9110 §7.8: Upgrade goes with the connection option of its name.
+    match (response.has_upgrade, answer.persistent, answer.keep_alive) {
+        (false, true, false) => {}
+        (false, true, true) => out.extend_from_slice(b"Connection: keep-alive\r\n"),
+        (false, false, _) => out.extend_from_slice(b"Connection: close\r\n"),
+        (true, true, _) => out.extend_from_slice(b"Connection: upgrade\r\n"),
+        (true, false, _) => out.extend_from_slice(b"Connection: upgrade, close\r\n"),
+    }
+}
+
+/// Queues a 101; the raw stream follows.
+pub(super) fn switching(out: &mut Vec<u8>, response: &Response, services: &Services) {
+    encode::status_line(out, 101);
+    out.extend_from_slice(&services.date.line());
+    encode::fields(out, response.fields.view());
+    out.extend_from_slice(b"Connection: upgrade\r\n\r\n");
+}
+
+fn content_length(out: &mut Vec<u8>, length: u64) {
+    out.extend_from_slice(b"Content-Length: ");
+    encode::decimal(out, length);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// RFC 9110 §15.3.5, §15.4.5: these end with their head.
+fn has_no_content(status: u16) -> bool {
+    matches!(status, 204 | 304)
+}
+
+/// What the application may not ask for.
+pub(super) fn check(response: &Response, head: bool) -> Result<(), ResponseFault> {
+    if let Some(fault) = response.fault {
+        return Err(fault);
+    }
+    if !(200..=999).contains(&response.status) {
+        return Err(ResponseFault::Status(response.status));
+    }
+    match response.content {
+        // RFC 9110 §15.3.6: a 205 says that there is nothing.
+        Content::Whole(ref content)
+            if !content.is_empty() && matches!(response.status, 204 | 205 | 304) =>
+        {
+            Err(ResponseFault::Content)
+        }
+        Content::Length(declared) if declared > 0 && !head => {
+            Err(ResponseFault::Length { declared, written: 0 })
+        }
+        // Declared, and then nothing was written.
+        Content::Declared(declared) if declared > 0 && !head => {
+            Err(ResponseFault::Length { declared, written: 0 })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes `response` the answer to a fault: its status, the fault and the rule, in a line of text.
+pub(super) fn explain(response: &mut Response, status: u16, fault: &dyn Display, section: Section) {
+    response.reset(status);
+    response
+        .field(FieldName::ContentType, "text/plain; charset=utf-8")
+        .content(format!("{status}: {fault} ({section})\n"))
+        .close();
+}
