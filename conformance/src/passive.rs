@@ -78,8 +78,9 @@ impl Tally {
 
 /// The metadata of a rule, as that of a case.
 pub(crate) fn meta(rule: &'static Rule) -> Meta {
-    let mut meta =
-        Meta::new(rule.id, level(rule), rule.title, rule.why).covers(rule.requirements).tagged(&["passive"]);
+    let mut meta = Meta::new(rule.id, level(rule), rule.title, rule.why)
+        .covers(rule.requirements)
+        .tagged(&["passive"]);
     meta.rfc.push(Citation::from(rule.section));
     meta
 }

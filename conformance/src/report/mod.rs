@@ -169,11 +169,7 @@ impl Report {
 
     /// The exit code: 0 all held, 1 failures, 3 the target could not be judged.
     pub fn exit_code(&self) -> u8 {
-        if self.baseline.is_some() {
-            3
-        } else {
-            u8::from(self.failures().next().is_some())
-        }
+        if self.baseline.is_some() { 3 } else { u8::from(self.failures().next().is_some()) }
     }
 
     /// The topics in the order of their ids, each with its cases.

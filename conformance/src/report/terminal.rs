@@ -88,7 +88,9 @@ impl Page {
             let mut cases = report
                 .cases
                 .iter()
-                .filter(|case| case.verdict == verdict && !case.counts(report.strict) && !case.is_known())
+                .filter(|case| {
+                    case.verdict == verdict && !case.counts(report.strict) && !case.is_known()
+                })
                 .peekable();
             if cases.peek().is_some() {
                 self.line("");
@@ -133,10 +135,9 @@ impl Page {
     }
 
     fn octets(&mut self, connection: &Transcript) {
-        for (way, mark, total) in [
-            (Way::Sent, '>', connection.sent),
-            (Way::Received, '<', connection.received),
-        ] {
+        for (way, mark, total) in
+            [(Way::Sent, '>', connection.sent), (Way::Received, '<', connection.received)]
+        {
             for line in escaped_lines(&connection.octets(way), total, MAX_SHOWN) {
                 let mark = self.paint(&mark.to_string(), "2");
                 self.line(format!("      {mark} {line}"));
