@@ -140,7 +140,11 @@ fn check(case: &Case, transcript: &Transcript, values: &Values) -> Result<(), St
         .responses
         .iter()
         .map(|response| {
-            response.fields.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect()
+            response
+                .fields
+                .iter()
+                .map(|(name, value)| (name.as_bytes(), value.as_slice()))
+                .collect()
         })
         .collect();
     let views: Vec<_> = transcript

@@ -26,7 +26,10 @@ pub fn matrix(entries: &[Entry]) -> Result<String, String> {
 }
 
 fn write(matrix: &Matrix<'_>, text: &mut String) -> std::fmt::Result {
-    writeln!(text, "| requirement | level | says | standing | by |\n| --- | --- | --- | --- | --- |")?;
+    writeln!(
+        text,
+        "| requirement | level | says | standing | by |\n| --- | --- | --- | --- | --- |"
+    )?;
     for row in &matrix.rows {
         let standing = match row.standing() {
             Standing::Covered => "covered",

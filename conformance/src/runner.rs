@@ -66,7 +66,12 @@ impl Default for Settings {
 ///
 /// Where only passive rules are chosen, `all` cases are played for their traffic, and only the rules
 /// are reported.
-pub async fn run(subject: Subject, settings: &Settings, chosen: &[&Entry], all: &[Entry]) -> Report {
+pub async fn run(
+    subject: Subject,
+    settings: &Settings,
+    chosen: &[&Entry],
+    all: &[Entry],
+) -> Report {
     LocalSet::new().run_until(run_here(subject, settings, chosen, all)).await
 }
 
@@ -86,7 +91,8 @@ async fn run_here(
         jobs: settings.jobs,
         ..Report::default()
     };
-    let first = Probe::new(Rc::clone(&subject.dial), Rc::clone(&subject.values), settings.patience * 2);
+    let first =
+        Probe::new(Rc::clone(&subject.dial), Rc::clone(&subject.values), settings.patience * 2);
     if let Err(miss) = baseline(&first).await {
         report.baseline = Some(Unmet { reason: miss.what });
         report.cases.push(baseline_result(&first, "h1.server.answers", Verdict::Broken, &report));
@@ -119,7 +125,10 @@ async fn run_here(
             watch.see(entry.id(), transcript);
         }
         if !only_rules {
-            report.cases.push(case_result(entry, result));
+            let mut result = case_result(entry, result);
+            let lacks = entry.meta().lacks(&subject.values);
+            result.lacks = lacks.iter().map(ToString::to_string).collect();
+            report.cases.push(result);
         }
     }
     report.cases.extend(rule_results(&watch, chosen));
@@ -304,8 +313,7 @@ fn rule_results(watch: &Watch, chosen: &[&Entry]) -> Vec<CaseResult> {
         let Entry::Passive(meta) = entry else { continue };
         let tally = watch.tallies().iter().find(|tally| tally.rule.id == meta.id);
         let Some(tally) = tally else { continue };
-        let mut result =
-            result_of(meta, Kind::Passive, tally.judge(), Vec::new(), Duration::ZERO);
+        let mut result = result_of(meta, Kind::Passive, tally.judge(), Vec::new(), Duration::ZERO);
         result.examples = tally.examples.iter().map(|(id, _)| id.clone()).collect();
         results.push(result);
     }

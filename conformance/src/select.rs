@@ -25,8 +25,10 @@ impl Selection {
         let filters = self.globs(entries)?;
         for tag in &self.tags {
             if !entries.iter().any(|entry| has_tag(entry, tag)) {
-                let mut known: Vec<&str> =
-                    entries.iter().flat_map(|entry| entry.meta().tags.iter().map(AsRef::as_ref)).collect();
+                let mut known: Vec<&str> = entries
+                    .iter()
+                    .flat_map(|entry| entry.meta().tags.iter().map(AsRef::as_ref))
+                    .collect();
                 known.sort_unstable();
                 known.dedup();
                 return Err(format!("no case has the tag `{tag}`; there are {}", known.join(", ")));
@@ -39,7 +41,9 @@ impl Selection {
             .filter(|entry| self.tags.is_empty() || self.tags.iter().any(|tag| has_tag(entry, tag)))
             .collect();
         if chosen.is_empty() {
-            return Err("no case meets --filter, --level and --tag together; drop one of them".into());
+            return Err(
+                "no case meets --filter, --level and --tag together; drop one of them".into()
+            );
         }
         Ok(chosen)
     }
@@ -50,7 +54,10 @@ impl Selection {
             // A filter without wildcards also chooses the variants below the id.
             for pattern in [filter.clone(), format!("{filter}.*")] {
                 let glob = GlobBuilder::new(&pattern).build().map_err(|error| {
-                    format!("`{filter}` is no filter: {}; write it like 'h1.fields.*'", error.kind())
+                    format!(
+                        "`{filter}` is no filter: {}; write it like 'h1.fields.*'",
+                        error.kind()
+                    )
                 })?;
                 filters.add(glob);
             }

@@ -46,7 +46,9 @@ impl Target {
             }
             Place::Tcp(host, port) => format!("nc {host} {port}"),
             #[cfg(unix)]
-            Place::Unix(path) => format!("nc -U '{}'", path.display().to_string().replace('\'', "'\\''")),
+            Place::Unix(path) => {
+                format!("nc -U '{}'", path.display().to_string().replace('\'', "'\\''"))
+            }
             Place::Memory(_) => "nc".into(),
         }
     }
@@ -100,7 +102,8 @@ impl FromStr for Target {
         };
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let good = |host: &str| {
-            !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && !b"/?#@[]'\"".contains(&b))
+            !host.is_empty()
+                && host.bytes().all(|b| b.is_ascii_graphic() && !b"/?#@[]'\"".contains(&b))
         };
         if !good(bare.unwrap_or(host)) || (bare.is_none() && host.contains(':')) {
             return Err(format!("`{host}` is no host; {mend}"));

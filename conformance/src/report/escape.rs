@@ -24,7 +24,8 @@ pub(crate) fn escape_octets(octets: &[u8]) -> String {
 /// Octets as lines, each ended by its escaped line end; at most `max` octets, with a word on the rest.
 pub(super) fn escaped_lines(octets: &[u8], total: u64, max: usize) -> Vec<String> {
     let shown = octets.get(..max).unwrap_or(octets);
-    let mut lines: Vec<_> = shown.split_inclusive(|octet| *octet == b'\n').map(escape_octets).collect();
+    let mut lines: Vec<_> =
+        shown.split_inclusive(|octet| *octet == b'\n').map(escape_octets).collect();
     for line in &mut lines {
         if let Some((at, _)) = line.char_indices().nth(MAX_LINE) {
             let rest = line.len() - at;
@@ -51,7 +52,11 @@ pub(super) fn reproduction(transcript: &Transcript, shell: &str) -> Option<Strin
         if let Some(last) = last
             && piece.at.saturating_sub(last) >= PAUSE
         {
-            _ = write!(command, "printf '{quoted}'; sleep {:.1}; ", (piece.at - last).as_secs_f64());
+            _ = write!(
+                command,
+                "printf '{quoted}'; sleep {:.1}; ",
+                (piece.at - last).as_secs_f64()
+            );
             quoted.clear();
         }
         last = Some(piece.at);

@@ -18,7 +18,12 @@ pub fn write_markdown(report: &Report) -> String {
 fn write(report: &Report, text: &mut String) -> std::fmt::Result {
     writeln!(text, "# {}\n", inline(&report.target))?;
     if let Some(unmet) = &report.baseline {
-        return writeln!(text, "Not judged by falconry {}: {}.", report.version, plain(&unmet.reason));
+        return writeln!(
+            text,
+            "Not judged by falconry {}: {}.",
+            report.version,
+            plain(&unmet.reason)
+        );
     }
     let failures = report.failures().count();
     let outcome = match failures {

@@ -73,6 +73,8 @@ pub struct CaseResult {
     pub verdict: Verdict,
     /// One sentence that explains it; `None` for a plain pass.
     pub reason: Option<String>,
+    /// Names of the capabilities for want of which it was skipped.
+    pub lacks: Vec<String>,
     /// Cases that show a breach of a passive rule.
     pub examples: Vec<String>,
     /// The known deviation it was compared with.
@@ -109,6 +111,7 @@ impl Default for CaseResult {
             requirements: Vec::new(),
             verdict: Verdict::Pass,
             reason: None,
+            lacks: Vec::new(),
             examples: Vec::new(),
             known: None,
             connections: Vec::new(),
@@ -169,11 +172,7 @@ impl Report {
 
     /// The exit code: 0 all held, 1 failures, 3 the target could not be judged.
     pub fn exit_code(&self) -> u8 {
-        if self.baseline.is_some() {
-            3
-        } else {
-            u8::from(self.failures().next().is_some())
-        }
+        if self.baseline.is_some() { 3 } else { u8::from(self.failures().next().is_some()) }
     }
 
     /// The topics in the order of their ids, each with its cases.
