@@ -19,7 +19,10 @@ impl DataRate {
     }
 }
 
-/// The limits of an endpoint. Every default is Kestrel's, so that the two can be compared.
+/// What a client may ask of the server. Every default is Kestrel's, so that the two can be compared.
+///
+/// Kestrel's `MaxRequestBufferSize` has no counterpart: nothing is read ahead of what parser or
+/// handler ask for, so that a connection holds at most one head, or one block of its content.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Longest request line in octets, line end included. Default 8192: RFC 9112 §3 asks for at

@@ -186,7 +186,7 @@ async fn an_unknown_expectation_fails_with_417() {
         let answer = server.exchange("GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n").await;
         assert_eq!(statuses(&answer), [417]);
         let totals = server.settle().await;
-        assert_eq!(totals.ends["invalid_request_content"], 1);
+        assert_eq!(totals.ends["invalid_request_headers"], 1);
     })
     .await;
 }
@@ -531,7 +531,7 @@ async fn an_upgrade_gives_its_connection_permit_back() {
         upgraded.head().await;
         let mut second = server.connect().await;
         second.send(request).await;
-        assert!(second.head().await.starts_with("HTTP/1.1 500"));
+        assert!(second.head().await.starts_with("HTTP/1.1 503"));
         server.settle().await;
     })
     .await;

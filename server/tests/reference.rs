@@ -1,5 +1,7 @@
 //! The bundled application, end to end over the in-memory transport with a paused clock.
 
+#![allow(clippy::unwrap_used)] // all of this file is test
+
 use std::future::pending;
 
 use falconry_server::reference::{ReferenceOptions, application};
@@ -188,6 +190,20 @@ fn head_has_the_fields_of_get_and_no_content() {
                     .join("\n")
             };
             assert_eq!(fields(&head), fields(&get), "{path}");
+        }
+    });
+}
+
+#[test]
+fn options_are_answered_for_a_resource_and_for_the_server() {
+    serve(async |site| {
+        for (target, allow) in [
+            ("*", "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+            ("/plaintext", "GET, HEAD, OPTIONS"),
+            ("/store/a", "POST, DELETE, PUT, GET, HEAD, OPTIONS"),
+        ] {
+            let answer = site.send(request("OPTIONS", target, "", "")).await;
+            answer.expect(204).expect_field("Allow", allow).expect_text("");
         }
     });
 }

@@ -28,6 +28,9 @@ pub enum Fault {
     /// An expectation other than 100-continue.
     #[error("unknown expectation")]
     UnknownExpectation,
+    /// An absolute-form target of another scheme than the connection's.
+    #[error("request target of a scheme that this connection does not serve")]
+    Misdirected,
 }
 
 impl Fault {
@@ -39,6 +42,7 @@ impl Fault {
             Self::UnexpectedEnd => 400,
             Self::TooSlow | Self::HeadTimeout => 408,
             Self::UnknownExpectation => 417,
+            Self::Misdirected => 421,
         }
     }
 
@@ -50,6 +54,7 @@ impl Fault {
             Self::UnexpectedEnd => Section::new(9112, "8"),
             Self::TooSlow | Self::HeadTimeout => Section::new(9110, "15.5.9"),
             Self::UnknownExpectation => Section::new(9110, "10.1.1"),
+            Self::Misdirected => Section::new(9110, "7.4"),
         }
     }
 }

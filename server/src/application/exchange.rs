@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
 
 use falconry_wire::field::{FieldSection, Fields};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -49,6 +50,11 @@ impl<'c> Exchange<'c> {
     /// Whether the response head was handed to the connection.
     pub fn has_begun(&self) -> bool {
         self.link.has_begun()
+    }
+
+    /// The time of the response as its Date says it: at most a second old, and free of charge.
+    pub fn now(&self) -> SystemTime {
+        self.link.now()
     }
 
     /// Reads request content into `buffer`; 0 is its end. Sends 100 (Continue) first if the client

@@ -7,12 +7,16 @@ use std::time::SystemTime;
 pub(crate) type DateLine = [u8; 37];
 
 /// The current Date field line (RFC 9110 §6.6.1). The worker's heartbeat refreshes it.
-pub(crate) struct DateCache(Cell<DateLine>);
+pub(crate) struct DateCache {
+    line: Cell<DateLine>,
+    now: Cell<SystemTime>,
+}
 
 impl DateCache {
     pub(crate) fn new() -> Self {
-        let cache = Self(Cell::new([0; 37]));
-        cache.refresh(SystemTime::now());
+        let now = SystemTime::now();
+        let cache = Self { line: Cell::new([0; 37]), now: Cell::new(now) };
+        cache.refresh(now);
         cache
     }
 
@@ -25,12 +29,18 @@ impl DateCache {
         {
             place.copy_from_slice(date.as_bytes());
         }
-        self.0.set(line);
+        self.line.set(line);
+        self.now.set(now);
     }
 
     /// The field line as of the last refresh.
     pub(crate) fn line(&self) -> DateLine {
-        self.0.get()
+        self.line.get()
+    }
+
+    /// The time of the last refresh: what Date says.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.now.get()
     }
 }
 

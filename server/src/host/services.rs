@@ -61,6 +61,10 @@ impl Services {
         }
     }
 
+    pub(crate) fn exceeds_content_limit(&self, octets: u64) -> bool {
+        self.limits.request_content.is_some_and(|limit| octets > limit)
+    }
+
     pub(crate) fn rent_scratch(&self) -> Box<Scratch> {
         self.scratches.borrow_mut().pop().unwrap_or_default()
     }

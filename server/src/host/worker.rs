@@ -3,13 +3,13 @@
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use falconry_transport::accept::{self, AcceptErrors};
 use falconry_transport::{Accepted, Bound, Listener, Scheme, block};
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 
 use super::endpoint::Source;
 use super::{Counters, Endpoint, Listening, Options, Quotas, Services};
@@ -209,7 +209,10 @@ async fn drain(services: &Services, mut deadline: Instant, order: &mut watch::Re
 }
 
 async fn heartbeat(services: Rc<Services>) {
-    let mut beat = interval(HEARTBEAT);
+    // On the full second, so that Date is right within milliseconds and all workers agree.
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let to_full = HEARTBEAT - Duration::from_nanos(since_epoch.subsec_nanos().into());
+    let mut beat = interval_at(Instant::now() + to_full, HEARTBEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let now = beat.tick().await;

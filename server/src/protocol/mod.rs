@@ -10,6 +10,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use falconry_wire::field::Fields;
 use falconry_wire::section::Section;
@@ -24,6 +25,9 @@ use crate::host::Services;
 pub(crate) trait Link {
     /// Whether the response head was written.
     fn has_begun(&self) -> bool;
+
+    /// The time that Date will say.
+    fn now(&self) -> SystemTime;
 
     /// Reads request content; 0 is the end of it.
     fn poll_read(

@@ -2,7 +2,7 @@
 
 use falconry_wire::field::{FieldName, FieldSection};
 
-use super::{number, wants_trailers};
+use super::{content_type, number, wants_trailers};
 use crate::application::{Exchange, HandlerError};
 
 /// Content up to this size is read whole before the response begins, so that whatever is wrong
@@ -14,7 +14,6 @@ const PIECE: usize = 16 * 1024;
 
 pub(super) async fn echo(exchange: &mut Exchange<'_>) -> Result<(), HandlerError> {
     let request = *exchange.request();
-    let content_type = request.fields.get(FieldName::ContentType);
     let mut content = Vec::new();
     let whole = loop {
         match read_more(exchange, &mut content).await? {
@@ -24,7 +23,7 @@ pub(super) async fn echo(exchange: &mut Exchange<'_>) -> Result<(), HandlerError
         }
     };
     let response = exchange.respond(200);
-    response.field(FieldName::ContentType, content_type.unwrap_or(b"application/octet-stream"));
+    response.field(FieldName::ContentType, content_type(request.fields));
 
     if whole {
         let trailers = trailers(exchange);

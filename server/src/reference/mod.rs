@@ -27,8 +27,10 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use ::bytes::Bytes;
-use falconry_wire::field::FieldName;
+use falconry_wire::field::{FieldName, Fields};
 use falconry_wire::method::Method;
+
+use crate::semantics::media_type::is_media_type;
 
 use crate::application::{
     Application, Exchange, HttpVersion, Pipeline, Request, Response, Router, asynchronous,
@@ -69,6 +71,7 @@ pub fn application(options: ReferenceOptions) -> impl Application {
         .get("/plaintext", static_content::plaintext)
         .get("/json", static_content::json)
         .get("/", static_content::Root::new(&options))
+        .post("/", static_content::Root::new(&options))
         .post("/echo", asynchronous(echo::echo))
         .on(Method::Put, "/echo", asynchronous(echo::echo))
         .get("/bytes/*", bytes::ByteCount)
@@ -89,6 +92,8 @@ pub fn application(options: ReferenceOptions) -> impl Application {
         .get("/websocket", asynchronous(websocket::websocket))
         .get("/redirect/*", redirect::redirect)
         .post("/redirect/*", redirect::redirect)
+        .on(Method::Put, "/redirect/*", redirect::redirect)
+        .on(Method::Delete, "/redirect/*", redirect::redirect)
         .get("/auth", auth::auth)
         .post("/auth", auth::auth)
         .get("/negotiate", negotiate::Negotiate::new(&options))
@@ -118,6 +123,13 @@ fn below<'c>(request: &Request<'c>, prefix: &str) -> Cow<'c, [u8]> {
             Cow::Owned(path.strip_prefix(prefix.as_bytes()).unwrap_or_default().to_vec())
         }
     }
+}
+
+/// The type of a request's content to send it back with: as given, if it is a media type that may be
+/// sent; what a client writes wrongly must not come out of a server as it is.
+fn content_type(fields: Fields<'_>) -> &str {
+    let given = fields.get(FieldName::ContentType).filter(|value| is_media_type(value));
+    given.and_then(|value| std::str::from_utf8(value).ok()).unwrap_or("application/octet-stream")
 }
 
 /// A decimal number of digits alone.

@@ -115,7 +115,7 @@ impl Representation {
     /// Answers GET or HEAD: preconditions first, then ranges (RFC 9110 §13.2.2, §14.2).
     pub(super) fn answer(&self, exchange: &mut Exchange<'_>) {
         let request = *exchange.request();
-        let (fields, now) = (request.fields, SystemTime::now());
+        let (fields, now) = (request.fields, exchange.now());
         match preconditions::evaluate(request.method, fields, Some(self.validators()), now) {
             Outcome::Proceed => {}
             Outcome::NotModified => return self.not_modified(exchange),
@@ -130,7 +130,8 @@ impl Representation {
             };
         match selection {
             Selection::Whole => {
-                self.describe(exchange, 200);
+                self.identify(exchange, 200);
+                self.describe(exchange);
                 exchange
                     .response()
                     .field(FieldName::ContentType, &self.content_type)
@@ -141,13 +142,20 @@ impl Representation {
                     .field(FieldName::ContentRange, range::unsatisfied(complete));
             }
             Selection::Ranges(ranges) => {
-                self.describe(exchange, 206);
+                // RFC 9110 §15.3.7: a client that sent If-Range knows what it gets a part of.
+                let known = fields.get(FieldName::IfRange).is_some();
+                self.identify(exchange, 206);
+                if !known {
+                    self.describe(exchange);
+                }
                 // RFC 9110 §15.3.7.2: one range is never sent as multipart.
                 if let [only] = *ranges {
                     let part = only.of(&self.content);
+                    if !known {
+                        exchange.response().field(FieldName::ContentType, &self.content_type);
+                    }
                     exchange
                         .response()
-                        .field(FieldName::ContentType, &self.content_type)
                         .field(FieldName::ContentRange, only.content_range(complete))
                         .content(self.content.slice_ref(part));
                 } else {
@@ -159,20 +167,30 @@ impl Representation {
         }
     }
 
-    /// Begins a 200 or 206 with all that describes the representation but its type.
-    fn describe(&self, exchange: &mut Exchange<'_>, status: u16) {
+    /// Begins a response with what says which representation it is about, and how it may be cached.
+    fn identify(&self, exchange: &mut Exchange<'_>, status: u16) {
         let response = exchange.respond(status);
-        response
-            .field(FieldName::ETag, &self.etag)
-            .field(FieldName::LastModified, &self.last_modified_text);
-        if self.ranges {
-            response.field(FieldName::AcceptRanges, "bytes");
-        }
+        response.field(FieldName::ETag, &self.etag);
         if let Some(value) = self.cache_control {
             response.field(FieldName::CacheControl, value);
         }
         if let Some(value) = self.vary {
             response.field(FieldName::Vary, value);
+        }
+    }
+
+    /// Adds what describes the representation, but for its type.
+    fn describe(&self, exchange: &mut Exchange<'_>) {
+        // RFC 9110 §8.8.2.1: never later than Date, which another worker's clock may be ahead of.
+        let now = exchange.now();
+        let response = exchange.response();
+        if self.last_modified > now {
+            response.field(FieldName::LastModified, date::format(now));
+        } else {
+            response.field(FieldName::LastModified, &self.last_modified_text);
+        }
+        if self.ranges {
+            response.field(FieldName::AcceptRanges, "bytes");
         }
         for (name, value) in &self.metadata {
             response.field(*name, value);
@@ -182,14 +200,7 @@ impl Representation {
     /// RFC 9110 §15.4.5: what a 200 would have said of caching and of the validator, and nothing
     /// that describes content which is not there. The engine adds Date.
     fn not_modified(&self, exchange: &mut Exchange<'_>) {
-        let response = exchange.respond(304);
-        response.field(FieldName::ETag, &self.etag);
-        if let Some(value) = self.cache_control {
-            response.field(FieldName::CacheControl, value);
-        }
-        if let Some(value) = self.vary {
-            response.field(FieldName::Vary, value);
-        }
+        self.identify(exchange, 304);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use falconry_wire::field::FieldName;
+use falconry_wire::method::Method;
 use serde::Serialize;
 
 use super::ReferenceOptions;
@@ -43,8 +44,21 @@ impl Root {
     }
 }
 
+impl Root {
+    /// Reads the content to its end before it answers, so that a client sees whether it was well framed.
+    async fn sink(&self, exchange: &mut Exchange<'_>) -> Result<(), HandlerError> {
+        let mut dropped = [0; 1024];
+        while exchange.read(&mut dropped).await? > 0 {}
+        self.0.answer(exchange);
+        Ok(())
+    }
+}
+
 impl Handler for Root {
     fn handle<'a>(&'a self, exchange: &'a mut Exchange<'_>) -> Handled<'a> {
+        if exchange.request().method == Method::Post {
+            return Handled::later(self.sink(exchange));
+        }
         self.0.answer(exchange);
         Handled::Done(Ok(()))
     }

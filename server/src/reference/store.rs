@@ -8,7 +8,7 @@ use falconry_wire::field::{FieldName, Fields};
 use falconry_wire::method::Method;
 
 use super::representation::{Representation, precondition_failed};
-use super::{ReferenceOptions, below, explain, number};
+use super::{ReferenceOptions, below, content_type, explain, number};
 use crate::application::{Exchange, Fault, Handled, Handler, HandlerError};
 use crate::semantics::preconditions::{self, Outcome};
 
@@ -112,7 +112,7 @@ impl Store {
             return Ok(());
         }
         let status = if current.is_some() { 204 } else { 201 };
-        let stored = shelf.insert(name.to_vec(), content, fields);
+        let stored = shelf.insert(name.to_vec(), content, fields, exchange.now());
         drop(shelf);
         // RFC 9110 §9.3.4: validators may be told, since the content is stored as it came.
         exchange
@@ -133,7 +133,7 @@ impl Store {
         let mut shelf = self.lock();
         let name = shelf.unused_name();
         let location = format!("{PREFIX}{name}");
-        let stored = shelf.insert(name.into_bytes(), content, fields);
+        let stored = shelf.insert(name.into_bytes(), content, fields, exchange.now());
         drop(shelf);
         explain(exchange, 201, format!("created {location}\n"))
             .field(FieldName::Location, location)
@@ -179,13 +179,12 @@ impl Shelf {
         name: Vec<u8>,
         content: Vec<u8>,
         fields: Fields<'_>,
+        now: SystemTime,
     ) -> Arc<Representation> {
         let number = self.next;
         self.next += 1;
         let tag = format!("{:x}-{number:x}", self.run);
-        let content_type = fields.get(FieldName::ContentType).map(String::from_utf8_lossy);
-        let content_type = content_type.as_deref().unwrap_or("application/octet-stream");
-        let mut made = Representation::tagged(content, content_type, &tag, SystemTime::now());
+        let mut made = Representation::tagged(content, content_type(fields), &tag, now);
         // RFC 9110 §9.3.4: stored is what describes the content, and nothing else of the request.
         for kept in [FieldName::ContentEncoding, FieldName::ContentLanguage] {
             for value in fields.all(kept) {
@@ -230,7 +229,7 @@ impl Shelf {
 fn may_proceed(exchange: &Exchange<'_>, current: Option<&Representation>) -> bool {
     let request = exchange.request();
     let current = current.map(Representation::validators);
-    let now = SystemTime::now();
+    let now = exchange.now();
     preconditions::evaluate(request.method, request.fields, current, now) == Outcome::Proceed
 }
 
@@ -258,7 +257,7 @@ mod tests {
 
     fn put(store: &Store, name: &str, content: &[u8]) -> String {
         let name = name.as_bytes().to_vec();
-        store.lock().insert(name, content.to_vec(), Fields::default()).etag().to_owned()
+        store.lock().insert(name, content.to_vec(), Fields::default(), UNIX_EPOCH).etag().to_owned()
     }
 
     #[test]

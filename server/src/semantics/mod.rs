@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod date;
 pub mod etag;
+pub mod media_type;
 pub mod negotiation;
 pub mod preconditions;
 pub mod range;

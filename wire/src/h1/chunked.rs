@@ -151,11 +151,7 @@ impl ChunkedDecoder {
                         return Ok(Decoded::Partial { consumed: at });
                     }
                     let len = usize::try_from(self.size).unwrap_or(usize::MAX).min(available);
-                    self.size -= len as u64;
-                    self.data = self.data.saturating_add(len as u64);
-                    if self.size == 0 {
-                        self.state = State::DataReturn;
-                    }
+                    self.pass(len);
                     return Ok(Decoded::Data { skip: at, len });
                 }
                 State::Trailers => return self.trailers(buffer, at, trailers),
@@ -169,6 +165,22 @@ impl ChunkedDecoder {
                 return Err(Fault::ChunkFramingTooLarge);
             }
             at += 1;
+        }
+    }
+
+    /// How many octets are certain to be content next, whatever they are; 0 outside of a chunk.
+    pub fn ahead(&self) -> u64 {
+        if self.state == State::Data { self.size } else { 0 }
+    }
+
+    /// Takes note of `octets` of content that went past the decoder, read to where they were
+    /// wanted. At most [`ahead`](Self::ahead) many count.
+    pub fn pass(&mut self, octets: usize) {
+        let octets = self.ahead().min(octets as u64);
+        self.size -= octets;
+        self.data = self.data.saturating_add(octets);
+        if self.state == State::Data && self.size == 0 {
+            self.state = State::DataReturn;
         }
     }
 

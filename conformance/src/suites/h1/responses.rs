@@ -3,7 +3,7 @@
 use falconry_fixtures::{Capability, Level, Meta};
 
 use super::CodeCase;
-use crate::probe::{Miss, Probe, Request};
+use crate::probe::{Miss, Probe, Request, expect_equal};
 use crate::run;
 use crate::transcript::Response;
 
@@ -81,6 +81,18 @@ pub(super) fn cases() -> Vec<CodeCase> {
         ),
         CodeCase::new(
             Meta::new(
+                "h1.responses.length-exact",
+                Level::Must,
+                "resources of a given size, from none to 100,000 octets",
+                "A length that is off by one shifts every response behind it.",
+            )
+            .rfc(9112, "6.3")
+            .rfc(9110, "8.6")
+            .needing(&[Capability::Bytes]),
+            run!(lengths_are_exact),
+        ),
+        CodeCase::new(
+            Meta::new(
                 "h1.responses.broken",
                 Level::Must,
                 "a resource that fails in the middle of its content",
@@ -152,6 +164,22 @@ async fn choices_are_listed(probe: &Probe) -> Result<(), Miss> {
 
 async fn preferred_choice_is_named(probe: &Probe) -> Result<(), Miss> {
     by_status(probe, 300).await?.expect_field("Location").map(|_| ())
+}
+
+async fn lengths_are_exact(probe: &Probe) -> Result<(), Miss> {
+    let path = probe.capability(Capability::Bytes)?;
+    let mut peer = probe.open().await?;
+    for len in [0_usize, 1, 1000, 100_000] {
+        let response = peer.ask(&Request::get(&format!("{path}/{len}"))).await?;
+        response.expect_status(&[200])?;
+        response.expect_whole()?;
+        expect_equal("octets of content", &len, &response.content.len())?;
+        if response.has_member("Connection", "close") {
+            peer = probe.open().await?;
+        }
+    }
+    // A response too long by a little would have left octets before this one.
+    peer.ask(&Request::get("/")).await?.expect_whole()
 }
 
 async fn failure_is_visible(probe: &Probe) -> Result<(), Miss> {

@@ -2,8 +2,8 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, SystemTime};
 
 use falconry_wire::field::{FieldName, FieldSection, Fields};
 use falconry_wire::h1::{self, ChunkedDecoder, Decoded, RequestHead, encode};
@@ -19,6 +19,9 @@ use crate::protocol::Link;
 
 /// Largest piece of content that is framed as one chunk: bounds what one write adds to the output.
 const CHUNK_LIMIT: usize = 16 * 1024;
+
+/// How many pieces of unread content are thrown away before the response: as much as a page of 64 KiB.
+const DROPPED_AT_ONCE: usize = 16;
 
 /// An exchange's hold on its connection.
 pub(super) struct H1Link<'c> {
@@ -168,6 +171,12 @@ impl<'c> H1Link<'c> {
                 self.failure = Some(EndReason::RequestFault(fault));
                 Ok(())
             }
+            (Phase::Pending, HandlerError::Response(ResponseFault::TooManyUpgrades)) => {
+                response.reset(503);
+                response.field(FieldName::ContentType, "text/plain");
+                response.content(&b"too many upgraded connections\n"[..]);
+                Ok(())
+            }
             (Phase::Pending, _) => {
                 internal_error(response);
                 Ok(())
@@ -211,6 +220,7 @@ impl<'c> H1Link<'c> {
             tracing::error!(%fault, "response may not be sent");
             internal_error(response);
         }
+        self.drop_received();
         self.decide_persistence(response);
         let answer = self.answer();
         if let Some(content) = respond::whole(&mut self.io.output, response, answer, self.services)
@@ -252,6 +262,29 @@ impl<'c> H1Link<'c> {
     /// RFC 9110 §6.5.1: a client says with `TE: trailers` that it does not just drop them.
     fn accepts_trailers(&self) -> bool {
         self.fields.list(FieldName::Te).any(|member| member.eq_ignore_ascii_case(b"trailers"))
+    }
+
+    /// Throws away the unread content that is here already, so that a response knows whether the
+    /// connection can go on behind it.
+    fn drop_received(&mut self) {
+        if matches!(self.content, Content::Ended | Content::Broken) || self.io.input.is_empty() {
+            return;
+        }
+        // It comes without having been asked for.
+        self.continue_due = false;
+        // Nobody is woken: `drain` waits for the rest, behind the response.
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut dropped = [0; 4096];
+        for _ in 0..DROPPED_AT_ONCE {
+            match self.poll_content(&mut cx, &mut dropped, None) {
+                Poll::Ready(Ok(read)) if read > 0 => {}
+                Poll::Ready(Err(ContentStop::Fault(fault))) => {
+                    self.failure = Some(EndReason::RequestFault(fault));
+                    return;
+                }
+                _ => return,
+            }
+        }
     }
 
     /// Reads and throws away unread content, so that the next request can be found behind it
@@ -319,14 +352,33 @@ impl<'c> H1Link<'c> {
                     chunked.ready -= read;
                     return Poll::Ready(Ok(read));
                 }
+                // The rest of a large chunk goes straight to where it is wanted.
+                Content::Chunked(chunked)
+                    if chunked.decoder.ahead() > 0 && self.io.input.is_empty() =>
+                {
+                    let ahead = usize::try_from(chunked.decoder.ahead()).unwrap_or(usize::MAX);
+                    let want = ahead.min(buffer.len());
+                    let buffer = buffer.get_mut(..want).unwrap_or_default();
+                    let read = ready!(self.io.poll_read_direct(cx, buffer, deadline))?;
+                    chunked.decoder.pass(read);
+                    chunked.total = chunked.total.saturating_add(read as u64);
+                    if read == 0 {
+                        self.content = Content::Broken;
+                        return Poll::Ready(Err(Fault::UnexpectedEnd.into()));
+                    }
+                    if self.services.exceeds_content_limit(chunked.total) {
+                        self.content = Content::Broken;
+                        return Poll::Ready(Err(Fault::ContentTooLarge.into()));
+                    }
+                    return Poll::Ready(Ok(read));
+                }
                 Content::Chunked(chunked) => {
                     match chunked.decoder.decode(self.io.input.octets(), &mut self.trailers) {
                         Ok(Decoded::Data { skip, len }) => {
                             self.io.input.consume(skip);
                             chunked.ready = len;
                             chunked.total = chunked.total.saturating_add(len as u64);
-                            let limit = self.services.limits.request_content;
-                            if limit.is_some_and(|limit| chunked.total > limit) {
+                            if self.services.exceeds_content_limit(chunked.total) {
                                 self.content = Content::Broken;
                                 return Poll::Ready(Err(Fault::ContentTooLarge.into()));
                             }
@@ -386,6 +438,10 @@ impl<'c> H1Link<'c> {
 impl Link for H1Link<'_> {
     fn has_begun(&self) -> bool {
         !matches!(self.phase, Phase::Pending)
+    }
+
+    fn now(&self) -> SystemTime {
+        self.services.date.now()
     }
 
     fn poll_read(

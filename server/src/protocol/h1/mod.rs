@@ -12,7 +12,7 @@ use std::mem;
 
 use falconry_wire::field::FieldName;
 use falconry_wire::h1::{
-    Fault as Syntax, Framing, Parsed, RequestHead, RequestParser, TargetForm, Version,
+    Fault as Syntax, Framing, Parsed, RequestHead, RequestParser, Scheme, TargetForm, Version,
 };
 use tokio::time::Instant;
 
@@ -253,10 +253,17 @@ impl<A: Application> Engine<'_, A> {
 
 /// What can be refused by the head alone, before the application sees it.
 fn early_fault(head: &RequestHead, request: &Request<'_>, services: &Services) -> Option<Fault> {
-    if let (Framing::Length(length), Some(limit)) = (head.framing, services.limits.request_content)
-        && length > limit
+    if let Framing::Length(length) = head.framing
+        && services.exceeds_content_limit(length)
     {
         return Some(Fault::ContentTooLarge);
+    }
+    // RFC 9110 §7.4: an https resource is not served in the clear, and nothing here is served as ftp.
+    if head.target.form == TargetForm::Absolute {
+        let served = if request.connection.tls.is_some() { Scheme::Https } else { Scheme::Http };
+        if head.target.scheme != Some(served) {
+            return Some(Fault::Misdirected);
+        }
     }
     // RFC 9110 §10.1.1: 417 is allowed for an expectation that is not known. RFC 9110 §10.1.1 also
     // has an HTTP/1.0 request's 100-continue ignored.
@@ -273,6 +280,7 @@ fn view<'c>(head: &'c RequestHead, octets: &'c [u8], info: &'c ConnectionInfo) -
     let target = &head.target;
     let path = match target.form {
         TargetForm::Absolute if target.path.is_empty() => b"/",
+        TargetForm::Asterisk => b"*",
         _ => target.path.of(octets),
     };
     Request {
