@@ -1,2 +1,12 @@
 //! The `falconry` command: one thin file per job.
-fn main() {}
+
+mod check;
+mod cli;
+mod completions;
+mod serve;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -51,6 +51,13 @@ impl Dialer {
     }
 }
 
+/// Connections in cleartext.
+impl Dial for falconry_transport::Target {
+    fn dial(&self) -> Dialing<'_> {
+        Box::pin(async { Ok(dial(self).await? as Box<dyn Stream>) })
+    }
+}
+
 impl Dial for Dialer {
     fn dial(&self) -> Dialing<'_> {
         Box::pin(async {

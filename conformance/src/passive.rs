@@ -98,8 +98,9 @@ fn observe<'a>(transcript: &'a Transcript, at: usize, response: &'a Response) ->
         method: asked.method.as_bytes(),
         version_10: asked.version_10,
         closes: asked.closes,
+        content_type: asked.content_type.as_deref(),
     });
-    let head = Asked { method: b"HEAD", version_10: false, closes: false };
+    let head = Asked { method: b"HEAD", version_10: false, closes: false, content_type: None };
     let behind = if at + 1 < transcript.responses.len() {
         Behind::Response
     } else if transcript.garbage.is_some() {
@@ -108,7 +109,11 @@ fn observe<'a>(transcript: &'a Transcript, at: usize, response: &'a Response) ->
         Behind::Nothing
     } else if response.fault.is_some() {
         Behind::Cut
-    } else if transcript.we_closed_first || response.status == 101 {
+    } else if transcript.we_closed_first
+        || response.status == 101
+        || !transcript.requests.ends_with(number)
+    {
+        // The close may be ours, the new protocol's, or the answer to what was sent behind.
         Behind::Nothing
     } else {
         Behind::Close
@@ -163,9 +168,14 @@ mod tests {
     fn a_close_of_our_own_needs_no_announcement() {
         let mut watch = Watch::new();
         let mut seen = transcript("HTTP/1.1 200 OK\r\n\r\n", End::Fin);
+        watch.see("behind octets that are no request", &seen);
+        seen.requests.sent(b"GET / HTTP/1.1\r\n\r\n");
         seen.we_closed_first = true;
-        watch.see("a", &seen);
+        watch.see("behind our own close", &seen);
         assert_eq!(judgement(&watch, "h1.passive.close-announced").verdict, Verdict::Skip);
+        seen.we_closed_first = false;
+        watch.see("by the peer's decision", &seen);
+        assert_eq!(judgement(&watch, "h1.passive.close-announced").verdict, Verdict::Warn);
     }
 
     #[test]

@@ -64,14 +64,27 @@ pub fn topic(id: &str) -> &str {
     id.match_indices('.').nth(1).map_or(id, |(at, _)| id.get(..at).unwrap_or(id))
 }
 
+/// The cases of that id: the one itself, or else its variants.
+pub fn named<'a>(id: &str, entries: &'a [Entry]) -> Vec<&'a Entry> {
+    if let Some(entry) = entries.iter().find(|entry| entry.id() == id) {
+        return vec![entry];
+    }
+    let is_variant =
+        |entry: &&Entry| entry.id().strip_prefix(id).is_some_and(|rest| rest.starts_with('.'));
+    entries.iter().filter(is_variant).collect()
+}
+
 /// The candidates nearest to `word`, best first, at most three; for "did you mean".
 pub fn near<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut ranked: Vec<_> = candidates
         .map(|candidate| {
+            // A word cut short, or one of the middle, is as good as a misspelt one.
+            let start = candidate.get(..word.len()).unwrap_or(candidate);
             let contained = !word.is_empty() && candidate.contains(word);
-            (if contained { 0 } else { distance(word, candidate) }, candidate)
+            let cut_short = distance(word, start) + usize::from(start.len() < candidate.len());
+            (if contained { 0 } else { cut_short.min(distance(word, candidate)) }, candidate)
         })
-        .filter(|(distance, candidate)| *distance <= word.len().max(candidate.len()) / 2)
+        .filter(|(distance, _)| *distance <= word.len() / 2)
         .collect();
     ranked.sort_unstable();
     ranked.into_iter().take(3).map(|(_, candidate)| candidate).collect()
@@ -118,6 +131,7 @@ mod tests {
         let ids = ["echo", "early_hints", "store"];
         assert_eq!(near("ecko", ids.into_iter()), ["echo"]);
         assert_eq!(near("hints", ids.into_iter()), ["early_hints"]);
+        assert_eq!(near("earlyhi", ids.into_iter()), ["early_hints"]);
         assert_eq!(near("zzzzzzzz", ids.into_iter()), [""; 0]);
         assert_eq!(distance("kitten", "sitting"), 3);
     }

@@ -125,7 +125,10 @@ async fn run_here(
             watch.see(entry.id(), transcript);
         }
         if !only_rules {
-            report.cases.push(case_result(entry, result));
+            let mut result = case_result(entry, result);
+            let lacks = entry.meta().lacks(&subject.values);
+            result.lacks = lacks.iter().map(ToString::to_string).collect();
+            report.cases.push(result);
         }
     }
     report.cases.extend(rule_results(&watch, chosen));

@@ -40,7 +40,10 @@ fn test_case(case: &CaseResult, strict: bool) -> TestCase {
     }
     if case.counts(strict) {
         test.status.set_description(format!("{}\n{}. {}", reason, case.rfc.join(", "), case.why));
-        test.set_system_out(octets(case));
+        let octets = octets(case);
+        if !octets.is_empty() {
+            test.set_system_out(octets);
+        }
     } else if case.verdict.is_remarkable() {
         test.set_system_out(format!("{}: {reason}", case.verdict));
     }

@@ -73,6 +73,8 @@ pub struct CaseResult {
     pub verdict: Verdict,
     /// One sentence that explains it; `None` for a plain pass.
     pub reason: Option<String>,
+    /// Names of the capabilities for want of which it was skipped.
+    pub lacks: Vec<String>,
     /// Cases that show a breach of a passive rule.
     pub examples: Vec<String>,
     /// The known deviation it was compared with.
@@ -109,6 +111,7 @@ impl Default for CaseResult {
             requirements: Vec::new(),
             verdict: Verdict::Pass,
             reason: None,
+            lacks: Vec::new(),
             examples: Vec::new(),
             known: None,
             connections: Vec::new(),

@@ -158,14 +158,16 @@ impl Page {
         if known > 0 {
             self.line(format!("{known} of them known from the baseline file."));
         }
-        let lacking = report
-            .cases
-            .iter()
-            .filter(|case| case.verdict == Verdict::Skip && case.kind != Kind::Passive)
-            .count();
-        if lacking > 0 {
+        let lacking: Vec<_> = report.cases.iter().filter(|case| !case.lacks.is_empty()).collect();
+        if !lacking.is_empty() {
+            let mut lacks: Vec<_> =
+                lacking.iter().flat_map(|case| &case.lacks).map(String::as_str).collect();
+            lacks.sort_unstable();
+            lacks.dedup();
             self.line(format!(
-                "{lacking} skipped: the target does not say that it offers what they need (--caps FILE)."
+                "{} skipped for want of {}. If the target has such resources, name them with --caps FILE.",
+                lacking.len(),
+                lacks.join(", ")
             ));
         }
         let failures = report.failures().count();

@@ -25,6 +25,8 @@ pub struct Asked {
     pub version_10: bool,
     /// Whether it carries `Connection: close`, or is HTTP/1.0 without `keep-alive`.
     pub closes: bool,
+    /// The Content-Type.
+    pub content_type: Option<Vec<u8>>,
 }
 
 impl Requests {
@@ -72,6 +74,12 @@ impl Requests {
         self.method_is(number, "CONNECT")
     }
 
+    /// Whether the request of that number, from 0, was read whole and nothing was sent behind it.
+    pub fn ends_with(&self, number: usize) -> bool {
+        let open = self.lost || self.skip > 0 || !self.buffer.is_empty();
+        !open && self.asked.len() == number + 1
+    }
+
     fn method_is(&self, number: usize, method: &str) -> bool {
         self.asked(number).is_some_and(|asked| asked.method == method)
     }
@@ -106,6 +114,7 @@ impl Requests {
             method: String::from_utf8_lossy(method).into_owned(),
             version_10,
             closes: connection("close") || (version_10 && !connection("keep-alive")),
+            content_type: value(b"content-type").map(|value| value.to_vec()),
         });
         // Where chunked content ends is not worth a second decoder: what follows it stays unknown.
         if value(b"transfer-encoding").is_some() {
@@ -150,6 +159,9 @@ mod tests {
         assert!(requests.is_head(1));
         let last = requests.asked(2).unwrap();
         assert!(last.version_10 && last.closes);
+        assert!(requests.ends_with(2) && !requests.ends_with(1));
+        requests.sent(b"G");
+        assert!(!requests.ends_with(2));
     }
 
     #[test]

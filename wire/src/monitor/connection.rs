@@ -223,7 +223,8 @@ mod tests {
     fn a_close_is_announced_and_kept() {
         let silent = b"HTTP/1.1 200 OK\r\n\r\n";
         let announced = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
-        let closing = Some(Asked { method: b"GET", version_10: false, closes: true });
+        let closing =
+            Some(Asked { method: b"GET", version_10: false, closes: true, content_type: None });
         for (head, good) in [(&silent[..], false), (&announced[..], true)] {
             let response =
                 Observed { request: closing, behind: Behind::Close, ..Observed::new(head, 200) };

@@ -266,7 +266,7 @@ mod tests {
     const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
     fn asked(method: &'static str, version_10: bool) -> Option<Asked<'static>> {
-        Some(Asked { method: method.as_bytes(), version_10, closes: false })
+        Some(Asked { method: method.as_bytes(), version_10, closes: false, content_type: None })
     }
 
     fn broken(finding: &Finding) -> bool {

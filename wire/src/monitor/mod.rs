@@ -102,6 +102,8 @@ pub struct Asked<'a> {
     pub version_10: bool,
     /// Whether it asked for the connection to be closed (RFC 9112 §9.3).
     pub closes: bool,
+    /// Its Content-Type. A resource that gives content back gives its type back as it came.
+    pub content_type: Option<&'a [u8]>,
 }
 
 /// What came behind a response on its connection.
@@ -211,6 +213,12 @@ impl<'a> Observed<'a> {
         self.request.is_some_and(|request| request.method == method.as_bytes())
     }
 
+    /// Whether Content-Type is the client's own, given back.
+    fn gives_type_back(&self) -> bool {
+        let given = self.request.and_then(|request| request.content_type);
+        given.is_some() && given == self.field("Content-Type")
+    }
+
     /// Whether the status line says HTTP/1.1.
     fn is_http_11(&self) -> bool {
         self.head.start_line.octets.starts_with(b"HTTP/1.1")
@@ -310,7 +318,12 @@ pub(crate) mod tests {
             Trailer: X-Sum\r\nETag: \"a\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
             Connection: close\r\nVary: Accept\r\nAllow: GET, HEAD\r\n\r\n";
         let response = Observed {
-            request: Some(Asked { method: b"GET", version_10: false, closes: true }),
+            request: Some(Asked {
+                method: b"GET",
+                version_10: false,
+                closes: true,
+                content_type: None,
+            }),
             content: b"hello",
             behind: Behind::Close,
             ..Observed::new(head, 200)

@@ -269,7 +269,7 @@ mod tests {
     fn a_refused_method_is_not_allowed() {
         let head = b"HTTP/1.1 405 No\r\nAllow: GET, PUT\r\n\r\n";
         let to = |method| Observed {
-            request: Some(Asked { method, version_10: false, closes: false }),
+            request: Some(Asked { method, version_10: false, closes: false, content_type: None }),
             ..Observed::new(head, 405)
         };
         assert_eq!(find("allow-leaves-out-the-refused", &to(b"POST")), Finding::Held);

@@ -1,0 +1,173 @@
+//! Every report format, as it was last approved. `UPDATE_GOLDEN=1` rewrites the files.
+
+use std::path::Path;
+use std::time::Duration;
+
+use falconry_conformance::Verdict;
+use falconry_conformance::known::{self, Known};
+use falconry_conformance::report::{
+    CaseResult, Kind, Report, Unmet, write_json, write_junit, write_markdown, write_terminal,
+};
+use falconry_conformance::transcript::{End, Piece, Transcript, Way};
+use falconry_fixtures::Level;
+
+fn check(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, text).unwrap();
+        return;
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, golden, "{name} differs; UPDATE_GOLDEN=1 rewrites it");
+}
+
+fn connection(pieces: &[(u64, Way, &[u8])], end: End) -> Transcript {
+    let total = |way| {
+        let octets = pieces.iter().filter(|(_, other, _)| *other == way);
+        octets.map(|(_, _, octets)| octets.len() as u64).sum()
+    };
+    Transcript {
+        pieces: pieces
+            .iter()
+            .map(|(at, way, octets)| Piece {
+                at: Duration::from_millis(*at),
+                way: *way,
+                octets: octets.to_vec(),
+            })
+            .collect(),
+        sent: total(Way::Sent),
+        received: total(Way::Received),
+        end,
+        ..Transcript::default()
+    }
+}
+
+fn case(id: &str, verdict: Verdict, reason: &str) -> CaseResult {
+    CaseResult {
+        id: id.into(),
+        title: "a title".into(),
+        why: "A reason <to> \"care\".".into(),
+        rfc: vec!["RFC 9112 §5.1".into()],
+        requirements: vec!["rfc9112-5.1-1".into()],
+        verdict,
+        reason: (!reason.is_empty()).then(|| reason.to_owned()),
+        took: Duration::from_millis(3),
+        ..CaseResult::default()
+    }
+}
+
+/// A report with one of everything.
+fn report() -> Report {
+    let fail = CaseResult {
+        connections: vec![connection(
+            &[
+                (0, Way::Sent, b"GET / HTTP/1.1\r\nHost: h\r\nX : it's \xff\0%\r\n"),
+                (120, Way::Sent, b"\r\n"),
+                (121, Way::Received, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n]]"),
+            ],
+            End::Fin,
+        )],
+        ..case("h1.fields.fail", Verdict::Fail, "expected 400 close, got 200 close")
+    };
+    let known = Known { verdict: Verdict::Fail, reason: Some("Issue 12.".into()) };
+    let mended = Known { verdict: Verdict::Warn, reason: None };
+    let cases = vec![
+        case("h1.chunked.broken", Verdict::Broken, "cannot connect: refused"),
+        CaseResult { kind: Kind::Code, ..case("h1.chunked.pass", Verdict::Pass, "") },
+        CaseResult {
+            lacks: vec!["echo".into()],
+            ..case("h1.chunked.skip", Verdict::Skip, "the target does not offer `echo`")
+        },
+        fail,
+        CaseResult {
+            known: Some(known),
+            ..case("h1.fields.known", Verdict::Fail, "expected 400, got 200 open")
+        },
+        CaseResult { known: Some(mended), ..case("h1.fields.mended", Verdict::Pass, "") },
+        case("h1.fields.note", Verdict::Note, "got 200 | 204, a choice"),
+        CaseResult {
+            level: Level::Should,
+            ..case("h1.fields.warn", Verdict::Warn, "expected 2xx, got *close*")
+        },
+        case("h1.fields.weak", Verdict::Weak, "expected 400 close, got close"),
+        CaseResult {
+            kind: Kind::Passive,
+            examples: vec!["h1.fields.fail".into(), "h1.fields.weak".into()],
+            ..case("h1.passive.date-form", Verdict::Fail, "broken in 2 of 9 responses: `now`")
+        },
+    ];
+    Report {
+        version: "1.2.3".into(),
+        target: "http://h:8080".into(),
+        shell: "nc h 8080".into(),
+        cases,
+        patience: Duration::from_secs(1),
+        jobs: 32,
+        took: Duration::from_millis(1234),
+        ..Report::default()
+    }
+}
+
+/// A report of a run that did not take place.
+fn unmet() -> Report {
+    let reason = "cannot connect: Connection refused";
+    Report {
+        baseline: Some(Unmet { reason: reason.into() }),
+        cases: vec![CaseResult {
+            kind: Kind::Target,
+            ..case("h1.server.answers", Verdict::Broken, reason)
+        }],
+        ..report()
+    }
+}
+
+/// A report of a run without a fault.
+fn clean() -> Report {
+    let mut clean = report();
+    clean.cases.retain(|case| matches!(case.verdict, Verdict::Pass) && case.known.is_none());
+    clean
+}
+
+#[test]
+fn terminal_reports_are_as_approved() {
+    check("report.txt", &write_terminal(&report(), false));
+    check("report-colour.txt", &write_terminal(&report(), true));
+    check("report-strict.txt", &write_terminal(&Report { strict: true, ..report() }, false));
+    check("clean.txt", &write_terminal(&clean(), false));
+    check("unmet.txt", &write_terminal(&unmet(), false));
+}
+
+#[test]
+fn json_reports_are_as_approved() {
+    check("report.json", &write_json(&report()));
+    check("unmet.json", &write_json(&unmet()));
+}
+
+#[test]
+fn junit_reports_are_as_approved() {
+    check("report.xml", &write_junit(&report()));
+    check("unmet.xml", &write_junit(&unmet()));
+}
+
+#[test]
+fn markdown_reports_are_as_approved() {
+    check("report.md", &write_markdown(&report()));
+    check("unmet.md", &write_markdown(&unmet()));
+}
+
+#[test]
+fn known_deviations_are_as_approved() {
+    check("known.toml", &known::write(&report().cases));
+}
+
+#[test]
+fn only_news_fails_a_run() {
+    let failures = |strict| {
+        let report = Report { strict, ..report() };
+        report.failures().map(|case| case.id.clone()).collect::<Vec<_>>()
+    };
+    let failing = ["h1.chunked.broken", "h1.fields.fail", "h1.passive.date-form"];
+    assert_eq!(failures(false), failing);
+    assert_eq!(failures(true).len(), failing.len() + 1);
+    assert_eq!((report().exit_code(), clean().exit_code(), unmet().exit_code()), (1, 0, 3));
+}

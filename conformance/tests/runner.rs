@@ -1,0 +1,133 @@
+//! The runner itself, against peers in memory on virtual time.
+
+mod support;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use falconry_conformance::Verdict;
+use falconry_conformance::dial::{Dial, Dialing};
+use falconry_conformance::known::Known;
+use falconry_conformance::registry::Entry;
+use falconry_conformance::report::Report;
+use falconry_conformance::runner::{Settings, run};
+use falconry_fixtures::Loader;
+use falconry_transport::Stream;
+use falconry_transport::memory::{MemoryOptions, pair};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::spawn_local;
+
+const RESPONSE: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
+
+/// A decent server whose connection of a given number, from 0, answers late.
+struct Late {
+    number: Cell<usize>,
+    late: Option<usize>,
+    dies_after: usize,
+}
+
+impl Dial for Late {
+    fn dial(&self) -> Dialing<'_> {
+        let number = self.number.replace(self.number.get() + 1);
+        let wait = if self.late == Some(number) { 1500 } else { 0 };
+        Box::pin(async move {
+            if number >= self.dies_after {
+                return Err(std::io::ErrorKind::ConnectionRefused.into());
+            }
+            let (ours, mut theirs) = pair(MemoryOptions::default());
+            spawn_local(async move {
+                let mut octets = [0; 4096];
+                if theirs.read(&mut octets).await.is_ok_and(|len| len > 0) {
+                    tokio::time::sleep(Duration::from_millis(wait)).await;
+                    let _ = theirs.write_all(RESPONSE).await;
+                    let _ = theirs.flush().await;
+                }
+            });
+            Ok(Box::new(ours) as Box<dyn Stream>)
+        })
+    }
+}
+
+fn entries(cases: &[(&str, &str, &str)]) -> Vec<Entry> {
+    let mut loader = Loader::new(None);
+    for (id, send, pass) in cases {
+        let text = format!(
+            "[[case]]\nid = \"{id}\"\ntitle = \"t\"\nwhy = \"w\"\nlevel = \"MUST\"\n\
+             rfc = [\"RFC 9110 §1\"]\n\
+             send = \"{send} HTTP/1.1\\r\\nHost: {{host}}\\r\\nConnection: close\\r\\n\\r\\n\"\n\
+             pass = [\"{pass}\"]\n"
+        );
+        loader.text(&format!("{id}.toml"), &text);
+    }
+    loader.finish().unwrap().into_iter().map(Entry::Data).collect()
+}
+
+fn run_on(late: Late, entries: &[Entry], settings: &Settings) -> Report {
+    support::on_virtual_time(async || {
+        let chosen: Vec<_> = entries.iter().collect();
+        run(support::subject(Rc::new(late)), settings, &chosen, entries).await
+    })
+}
+
+fn verdict(report: &Report, id: &str) -> Verdict {
+    report.cases.iter().find(|case| case.id == id).unwrap().verdict
+}
+
+#[test]
+fn what_timed_out_is_judged_again_with_doubled_waits() {
+    let entries = entries(&[("a.a", "GET /", "200 close"), ("a.b", "GET /", "200 close")]);
+    let late = Late { number: Cell::new(0), late: Some(1), dies_after: usize::MAX };
+    let report = run_on(late, &entries, &Settings::default());
+    assert_eq!(report.exit_code(), 0, "{:?}", report.cases);
+    assert!(report.took >= Duration::from_secs(1));
+}
+
+#[test]
+fn a_miss_is_explained_in_one_sentence() {
+    let entries = entries(&[("a.a", "GET /", "400 close"), ("a.b", "HEAD /", "200 close")]);
+    let late = Late { number: Cell::new(0), late: None, dies_after: usize::MAX };
+    let report = run_on(late, &entries, &Settings::default());
+    let reasons: Vec<_> = report.cases.iter().map(|case| case.reason.as_deref()).collect();
+    assert_eq!(reasons[0], Some("expected 400 close, got 200 close"));
+    assert_eq!(reasons[1], Some("expected 200 close, got 200 (octets that are no response) close"));
+    assert_eq!(report.exit_code(), 1);
+}
+
+#[test]
+fn a_server_that_dies_is_told_from_a_case_that_fails() {
+    let entries = entries(&[("a.a", "GET /", "200 close"), ("a.b", "GET /", "200 close")]);
+    let late = Late { number: Cell::new(0), late: None, dies_after: 2 };
+    let report = run_on(late, &entries, &Settings { jobs: 1, ..Settings::default() });
+    assert_eq!(verdict(&report, "a.a"), Verdict::Pass);
+    assert_eq!(verdict(&report, "a.b"), Verdict::Broken);
+    assert_eq!(verdict(&report, "h1.server.survives"), Verdict::Fail);
+}
+
+#[test]
+fn a_known_deviation_fails_only_when_it_changes() {
+    let entries = entries(&[("a.a", "GET /", "400 close")]);
+    for (verdict, code) in [(Verdict::Fail, 0), (Verdict::Weak, 1)] {
+        let late = Late { number: Cell::new(0), late: None, dies_after: usize::MAX };
+        let known = [("a.a".to_owned(), Known { verdict, reason: None })].into();
+        let report = run_on(late, &entries, &Settings { known, ..Settings::default() });
+        assert_eq!(report.exit_code(), code);
+    }
+}
+
+#[test]
+fn rules_chosen_alone_are_held_against_the_traffic_of_all_cases() {
+    let mut entries = entries(&[("a.a", "GET /", "200 close")]);
+    let all = falconry_conformance::registry::load(None).unwrap();
+    entries.extend(all.into_iter().filter(|entry| entry.id() == "h1.passive.date-present"));
+    let report = support::on_virtual_time(async || {
+        let late = Late { number: Cell::new(0), late: None, dies_after: usize::MAX };
+        let subject = support::subject(Rc::new(late));
+        run(subject, &Settings::default(), &[&entries[1]], &entries).await
+    });
+    let ids: Vec<_> = report.cases.iter().map(|case| case.id.as_str()).collect();
+    assert_eq!(ids, ["h1.passive.date-present", "h1.server.survives"]);
+    let reason = report.cases[0].reason.as_deref();
+    assert_eq!(reason, Some("broken in 2 of 2 responses: a 200 without it"));
+}

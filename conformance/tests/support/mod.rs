@@ -1,0 +1,39 @@
+//! Servers in memory, on virtual time.
+#![allow(dead_code, unreachable_pub)] // each test file uses its part
+
+use std::rc::Rc;
+
+use falconry_conformance::dial::Dial;
+use falconry_conformance::runner::Subject;
+use falconry_fixtures::Values;
+use falconry_server::reference::{ReferenceOptions, application};
+use falconry_server::{Endpoint, Server};
+use falconry_transport::Target;
+use falconry_transport::memory::{self, MemoryOptions};
+use tokio::task::{LocalSet, spawn_local};
+
+/// Runs `test` on one thread and virtual time.
+pub fn on_virtual_time<T>(test: impl AsyncFnOnce() -> T) -> T {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    LocalSet::new().block_on(&runtime.unwrap(), test())
+}
+
+/// Something that `dial` reaches and that is said to offer every capability.
+pub fn subject(dial: Rc<dyn Dial>) -> Subject {
+    Subject {
+        dial,
+        values: Rc::new(Values::reference("falconry.test", "http")),
+        name: "http://falconry.test".into(),
+        shell: "nc falconry.test 80".into(),
+    }
+}
+
+/// The reference server, started for this test.
+pub fn reference() -> Subject {
+    let (connector, listener) = memory::listener(MemoryOptions::default());
+    let application = application(ReferenceOptions::default());
+    let server = Server::new(application).listen(Endpoint::bound(listener));
+    spawn_local(server.into_worker().unwrap().run(std::future::pending()));
+    subject(Rc::new(Target::Memory(connector)))
+}

@@ -1,0 +1,317 @@
+//! `falconry check`: the conformance runner on the command line.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use falconry_conformance::dial::Dialer;
+use falconry_conformance::registry::{self, Entry};
+use falconry_conformance::report::{
+    Report, write_json, write_junit, write_markdown, write_terminal,
+};
+use falconry_conformance::runner::{self, Settings, Subject};
+use falconry_conformance::select::Selection;
+use falconry_conformance::target::Target;
+use falconry_conformance::{caps, explain, known, matrix};
+use falconry_fixtures::{Level, Values};
+
+use crate::{cli, serve};
+
+/// Judge an HTTP server against the RFCs
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  falconry check                                      the reference server, started for it
+  falconry check http://127.0.0.1:8080
+  falconry check https://localhost:8443 --filter 'h1.chunked.*' --filter 'h1.passive.*'
+  falconry check unix:/run/server.sock --caps caps.toml --junit report.xml
+  falconry check --explain h1.fields.space-before-colon
+
+A case passes, fails (a MUST was broken), warns (a SHOULD, or a known danger), is weak (the right
+refusal in the wrong manner), notes a choice, is skipped (the target does not offer what it needs),
+or is broken (it could not be judged).
+
+Exit codes: 0 all held, 1 failures, 2 usage, 3 the target cannot be reached or does not answer
+`GET /` by HTTP.")]
+pub(crate) struct CheckArgs {
+    /// http://HOST:PORT, https://HOST:PORT, HOST:PORT or unix:PATH [default: the reference server]
+    target: Option<Target>,
+    /// Run cases whose id matches this glob, like 'h1.fields.*'; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    filter: Vec<String>,
+    /// Run cases of this level; may be repeated
+    #[arg(long, value_enum, ignore_case = true)]
+    level: Vec<LevelArg>,
+    /// Run cases with this tag; may be repeated
+    #[arg(long)]
+    tag: Vec<String>,
+    /// List the chosen cases instead of running them
+    #[arg(long, conflicts_with_all = ["explain", "matrix"])]
+    list: bool,
+    /// Explain one case: why it is there, where it is written, what is sent, what is accepted
+    #[arg(long, value_name = "ID", conflicts_with = "matrix")]
+    explain: Option<String>,
+    /// Print which requirement of the RFCs is covered by which case, or why by none
+    #[arg(long)]
+    matrix: bool,
+    /// Write the report as JSON (docs/report-schema.md); - is standard output
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the report as JUnit XML; - is standard output
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the report as Markdown; - is standard output
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Take the deviations in this file for known: they fail the run only when they change
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Write the deviations of this run into a file for --baseline
+    #[arg(long, value_name = "FILE")]
+    write_baseline: Option<PathBuf>,
+    /// Let warnings fail the run
+    #[arg(long)]
+    strict: bool,
+    /// Add the case files in this folder (docs/cases.md)
+    #[arg(long, value_name = "DIR")]
+    cases: Option<PathBuf>,
+    /// What the target offers, as `capability = "/path"` lines in TOML (docs/target.md)
+    #[arg(long, value_name = "FILE")]
+    caps: Option<PathBuf>,
+    /// How long to wait for an answer: 1.5, 2s or 500ms
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    timeout: Duration,
+    /// How many cases run at once
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: u16,
+    /// Take the target's certificate only if these certificates (PEM) vouch for it [default: take any]
+    #[arg(long, value_name = "FILE")]
+    verify: Option<PathBuf>,
+}
+
+/// A level on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LevelArg {
+    /// The RFC demands it
+    Must,
+    /// The RFC recommends it
+    Should,
+    /// The RFC allows it
+    May,
+    /// No sentence of an RFC, but an attack
+    Hardening,
+    /// What clients in the field rely on
+    Interop,
+}
+
+impl From<LevelArg> for Level {
+    fn from(level: LevelArg) -> Self {
+        match level {
+            LevelArg::Must => Self::Must,
+            LevelArg::Should => Self::Should,
+            LevelArg::May => Self::May,
+            LevelArg::Hardening => Self::Hardening,
+            LevelArg::Interop => Self::Interop,
+        }
+    }
+}
+
+/// Why there is no report: a sentence, and the exit code that goes with it.
+struct Refusal(u8, String);
+
+/// Runs the command.
+pub(crate) fn run(args: &CheckArgs) -> ExitCode {
+    let code = match check(args) {
+        Ok(code) => code,
+        Err(Refusal(code, message)) => {
+            cli::complain(&message);
+            code
+        }
+    };
+    ExitCode::from(code)
+}
+
+fn check(args: &CheckArgs) -> Result<u8, Refusal> {
+    let entries = registry::load(args.cases.as_deref()).map_err(usage)?;
+    if args.matrix {
+        return print(&matrix::matrix(&entries).map_err(usage)?);
+    }
+    if let Some(id) = &args.explain {
+        return explain_case(args, &entries, id);
+    }
+    let selection = Selection {
+        filters: args.filter.clone(),
+        levels: args.level.iter().copied().map(Level::from).collect(),
+        tags: args.tag.clone(),
+    };
+    let chosen = selection.choose(&entries).map_err(usage)?;
+    if args.list {
+        return print(&explain::list(&chosen));
+    }
+
+    let settings = Settings {
+        patience: args.timeout,
+        jobs: args.jobs.into(),
+        strict: args.strict,
+        known: known_deviations(args, &entries)?,
+        progress: true,
+    };
+    // The embedded server runs until it is dropped.
+    let (_embedded, subject) = subject(args)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Refusal(3, format!("cannot start: {error}")))?;
+    let report = runtime.block_on(runner::run(subject, &settings, &chosen, &entries));
+    deliver(args, &report)?;
+    Ok(report.exit_code())
+}
+
+/// The server under test; the reference server where none is named.
+fn subject(args: &CheckArgs) -> Result<(Option<impl Sized + use<>>, Subject), Refusal> {
+    let (embedded, target) = match &args.target {
+        Some(target) => (None, target.clone()),
+        None => {
+            let (running, url) =
+                serve::embedded().map_err(|error| Refusal(3, format!("{error:#}")))?;
+            let target = url.parse().map_err(|error| Refusal(3, format!("{url}: {error}")))?;
+            (Some(running), target)
+        }
+    };
+    let values = values(args, &target)?;
+    let authorities = args.verify.as_deref().map(read_octets).transpose()?;
+    let dialer = Dialer::new(&target, authorities).map_err(usage)?;
+    let subject = Subject {
+        dial: Rc::new(dialer),
+        values: Rc::new(values),
+        name: target.to_string(),
+        shell: target.shell(),
+    };
+    Ok((embedded, subject))
+}
+
+/// What the target offers: everything if it is the reference server, else what --caps says.
+fn values(args: &CheckArgs, target: &Target) -> Result<Values, Refusal> {
+    let mut values = match args.target {
+        Some(_) => Values::new(target.authority(), target.scheme()),
+        None => Values::reference(target.authority(), target.scheme()),
+    };
+    if let Some(path) = &args.caps {
+        caps::read(&read_text(path)?, &mut values).map_err(|error| in_file(path, &error))?;
+    }
+    Ok(values)
+}
+
+fn explain_case(args: &CheckArgs, entries: &[Entry], id: &str) -> Result<u8, Refusal> {
+    let named = registry::named(id, entries);
+    let Some(entry) = named.first() else {
+        let near = registry::near(id, entries.iter().map(Entry::id));
+        let hint = if near.is_empty() {
+            "`falconry check --list` shows all".into()
+        } else {
+            format!("did you mean {}?", near.join(", "))
+        };
+        return Err(usage(format!("`{id}` is no case; {hint}")));
+    };
+    let values = match &args.target {
+        Some(target) => values(args, target)?,
+        None => Values::reference("localhost", "http"),
+    };
+    print(&explain::explain(entry, &values))?;
+    match named.get(1..) {
+        Some(others) if !others.is_empty() => {
+            print(&format!("\nother variants\n{}", explain::list(others)))
+        }
+        _ => Ok(0),
+    }
+}
+
+fn known_deviations(args: &CheckArgs, entries: &[Entry]) -> Result<known::KnownSet, Refusal> {
+    let Some(path) = &args.baseline else { return Ok(known::KnownSet::new()) };
+    let ids = entries.iter().map(Entry::id).chain(["h1.server.survives"]);
+    known::read(&read_text(path)?, ids).map_err(|error| in_file(path, &error))
+}
+
+/// Prints the report and writes the files asked for.
+fn deliver(args: &CheckArgs, report: &Report) -> Result<(), Refusal> {
+    let to_stdout = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
+    if ![&args.json, &args.junit, &args.markdown].into_iter().any(to_stdout) {
+        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        print(&write_terminal(report, colour))?;
+    }
+    let files: [(&Option<PathBuf>, fn(&Report) -> String); 4] = [
+        (&args.json, write_json),
+        (&args.junit, write_junit),
+        (&args.markdown, write_markdown),
+        (&args.write_baseline, |report| known::write(&report.cases)),
+    ];
+    for (path, write) in files {
+        match path {
+            Some(path) if path.as_path() == Path::new("-") => {
+                print(&write(report))?;
+            }
+            Some(path) => std::fs::write(path, write(report))
+                .map_err(|error| Refusal(2, format!("cannot write {}: {error}", path.display())))?,
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Prints to standard output. A reader that has gone away, as `head` does, is no error.
+fn print(text: &str) -> Result<u8, Refusal> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Refusal(2, format!("cannot print: {error}")))
+        }
+        _ => Ok(0),
+    }
+}
+
+fn read_octets(path: &Path) -> Result<Vec<u8>, Refusal> {
+    std::fs::read(path).map_err(|error| in_file(path, &error.to_string()))
+}
+
+fn read_text(path: &Path) -> Result<String, Refusal> {
+    std::fs::read_to_string(path).map_err(|error| in_file(path, &error.to_string()))
+}
+
+fn in_file(path: &Path, error: &str) -> Refusal {
+    usage(format!("{}: {}", path.display(), error.trim_end()))
+}
+
+fn usage(message: String) -> Refusal {
+    Refusal(2, message)
+}
+
+/// Reads a time: seconds, or a number with `s` or `ms` behind it.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(number), _) => (number, 1e-3),
+        (None, Some(number)) => (number, 1.0),
+        (None, None) => (text, 1.0),
+    };
+    let mend = || format!("`{text}` is no time; write 1.5, 2s or 500ms");
+    let number: f64 = number.trim().parse().map_err(|_| mend())?;
+    let time = Duration::try_from_secs_f64(number * unit).map_err(|_| mend())?;
+    let range = Duration::from_millis(10)..=Duration::from_secs(600);
+    if range.contains(&time) { Ok(time) } else { Err("give 10ms to 600s".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        for bad in ["", "soon", "-1", "0", "1h", "NaN", "inf", "1e300"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

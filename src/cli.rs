@@ -1,0 +1,55 @@
+//! The command line as a whole.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{check, completions, serve};
+
+/// HTTP toolkit: a reference server and a conformance checker
+#[derive(Debug, Parser)]
+#[command(name = "falconry", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(Box<serve::ServeArgs>),
+    Check(Box<check::CheckArgs>),
+    Completions(completions::CompletionsArgs),
+}
+
+/// Runs the command that the arguments of the process name.
+pub(crate) fn run() -> ExitCode {
+    // Clap ends the process itself for --help (0) and for what it does not understand (2).
+    match Cli::parse().command {
+        Command::Serve(args) => match serve::run(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(&format!("{error:#}"));
+                ExitCode::from(3)
+            }
+        },
+        Command::Check(args) => check::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    }
+}
+
+/// Says on standard error what went wrong.
+pub(crate) fn complain(message: &str) {
+    eprintln!("falconry: {message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

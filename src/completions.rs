@@ -1,0 +1,26 @@
+//! `falconry completions`: completion scripts for shells.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+
+/// Print a completion script for a shell
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  falconry completions bash > ~/.local/share/bash-completion/completions/falconry
+  falconry completions fish > ~/.config/fish/completions/falconry.fish")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+/// Prints the script.
+pub(crate) fn run(args: &CompletionsArgs) -> ExitCode {
+    clap_complete::generate(args.shell, &mut Cli::command(), "falconry", &mut io::stdout());
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,248 @@
+//! `falconry serve`: the reference server on the command line.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use falconry_server::reference::{self, ReferenceOptions};
+use falconry_server::{DataRate, Endpoint, Limits, Profile, Running, Server};
+use falconry_transport::tls::{self, Acceptor, ServerConfig};
+use falconry_transport::{ListenAddress, Scheme};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Run the reference server.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  falconry serve
+  falconry serve --listen http://127.0.0.1:0
+  falconry serve --listen http://[::]:8080 --listen https://[::]:8443
+  falconry serve --listen unix:/tmp/falconry.sock --threads 2
+
+Prints one line `listening URL` for each endpoint, with dynamic ports resolved. SIGTERM and SIGINT
+end it gracefully; a second one at once. Exit codes: 0 ended as asked, 2 usage, 3 could not start.")]
+pub(crate) struct ServeArgs {
+    /// Where to listen: http://ADDRESS:PORT, https://ADDRESS:PORT or unix:PATH; port 0 takes a free one
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub listen: Vec<ListenAddress>,
+    /// Worker threads [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Certificate chain in PEM for https endpoints [default: a development certificate for localhost]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Write the development certificate here, so that clients can be told to trust it
+    #[arg(long, value_name = "FILE", conflicts_with = "tls_cert")]
+    pub write_cert: Option<PathBuf>,
+    /// How to treat requests that RFC 9112 lets a server accept or refuse
+    #[arg(long, value_enum, default_value_t = ProfileArg::Strict)]
+    pub profile: ProfileArg,
+    /// Accept in one thread that hands connections to the others, instead of in each
+    #[arg(long)]
+    pub single_acceptor: bool,
+    /// Most open connections
+    #[arg(long, value_name = "N")]
+    pub max_connections: Option<u64>,
+    /// Most upgraded connections
+    #[arg(long, value_name = "N")]
+    pub max_upgraded_connections: Option<u64>,
+    /// Largest request content in octets
+    #[arg(long, value_name = "OCTETS", default_value_t = 30_000_000)]
+    pub max_request_content: u64,
+    /// Longest request line in octets
+    #[arg(long, value_name = "OCTETS", default_value_t = 8192)]
+    pub max_request_line: usize,
+    /// Largest request field section in octets
+    #[arg(long, value_name = "OCTETS", default_value_t = 32 * 1024)]
+    pub max_field_section: usize,
+    /// Most field lines of a request
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub max_field_lines: usize,
+    /// Idle seconds after which a connection is closed
+    #[arg(long, value_name = "SECONDS", default_value = "130", value_parser = seconds)]
+    pub keep_alive_timeout: Duration,
+    /// Seconds a request head may take
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub head_timeout: Duration,
+    /// Slowest request content and response in octets a second, after five seconds; 0 for any
+    #[arg(long, value_name = "OCTETS", default_value_t = 240)]
+    pub min_rate: u32,
+    /// Seconds that responses in progress get at a shutdown
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub grace: Duration,
+    /// Leave the Server field away
+    #[arg(long)]
+    pub no_server_field: bool,
+    /// What to log to standard error: error, warn, info, debug, trace, or a filter like `falconry_server=debug`
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    pub log: String,
+    /// Log as JSON, one object a line
+    #[arg(long)]
+    pub log_json: bool,
+}
+
+/// A parser profile on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ProfileArg {
+    /// Refuse whatever may be refused
+    Strict,
+    /// Accept whatever may be accepted
+    Lenient,
+}
+
+/// Parses a number of seconds, fractions allowed.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("`{text}` is no number of seconds"))?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "give a number of seconds above 0, like 2.5".to_owned())
+}
+
+/// Runs the server until it is told to stop.
+pub(crate) fn run(args: &ServeArgs) -> Result<()> {
+    log_to_stderr(&args.log, args.log_json)?;
+    let mut server = Server::new(reference::application(ReferenceOptions::default()))
+        .limits(limits(args))
+        .server_field(!args.no_server_field)
+        .single_acceptor(args.single_acceptor)
+        .profile(match args.profile {
+            ProfileArg::Strict => Profile::Strict,
+            ProfileArg::Lenient => Profile::Lenient,
+        });
+    if let Some(threads) = args.threads {
+        server = server.threads(threads.into());
+    }
+    let mut acceptor = None;
+    for address in &args.listen {
+        let mut endpoint = Endpoint::new(address.clone());
+        if address.scheme == Scheme::Https {
+            let acceptor = match &mut acceptor {
+                Some(made) => made,
+                none => none.insert(make_acceptor(args)?),
+            };
+            endpoint = endpoint.tls(acceptor.clone());
+        }
+        server = server.listen(endpoint);
+    }
+    let running = server.start()?;
+    announce(&running)?;
+    wait_for_signals(running, args.grace)
+}
+
+/// The reference server inside this process, for `check` without a target: on a free loopback port,
+/// with timeouts short enough to be watched.
+pub(crate) fn embedded() -> Result<(Running, String)> {
+    let limits = Limits {
+        keep_alive_timeout: Duration::from_secs(4),
+        request_head_timeout: Duration::from_millis(600),
+        request_rate: Some(DataRate { octets_per_sec: 240, grace: Duration::from_millis(600) }),
+        drain_timeout: Duration::from_secs(1),
+        ..Limits::default()
+    };
+    let address = "http://127.0.0.1:0".parse().context("the embedded server's own address")?;
+    let running = Server::new(reference::application(ReferenceOptions::default()))
+        .limits(limits)
+        .listen(Endpoint::new(address))
+        .start()
+        .context("the embedded server could not start")?;
+    let target = running.endpoints().first().context("the embedded server has no endpoint")?;
+    let target = target.to_string();
+    Ok((running, target))
+}
+
+fn limits(args: &ServeArgs) -> Limits {
+    let rate = (args.min_rate > 0)
+        .then(|| DataRate { octets_per_sec: args.min_rate, grace: Duration::from_secs(5) });
+    Limits {
+        request_line: args.max_request_line,
+        field_section: args.max_field_section,
+        field_lines: args.max_field_lines,
+        request_content: Some(args.max_request_content),
+        keep_alive_timeout: args.keep_alive_timeout,
+        request_head_timeout: args.head_timeout,
+        request_rate: rate,
+        response_rate: rate,
+        connections: args.max_connections,
+        upgraded_connections: args.max_upgraded_connections,
+        ..Limits::default()
+    }
+}
+
+fn make_acceptor(args: &ServeArgs) -> Result<Acceptor> {
+    let config = match (&args.tls_cert, &args.tls_key) {
+        (Some(chain), Some(key)) => ServerConfig::from_pem_files(chain, key)?,
+        _ => {
+            let certificate = tls::development_certificate()?;
+            if let Some(path) = &args.write_cert {
+                std::fs::write(path, &certificate.certificate_pem)
+                    .with_context(|| format!("failed to write {}", path.display()))?;
+            }
+            tracing::info!(
+                "using a development certificate for localhost; clients will not trust it"
+            );
+            certificate.server_config()?
+        }
+    };
+    Ok(config.alpn(&[b"http/1.1"]).build()?)
+}
+
+fn announce(running: &Running) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    for endpoint in running.endpoints() {
+        writeln!(out, "listening {endpoint}")?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn wait_for_signals(running: Running, grace: Duration) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut grace = grace;
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                () = ended(&running) => break,
+            }
+            tracing::info!(?grace, "shutting down");
+            running.shutdown(grace);
+            grace = Duration::ZERO;
+        }
+        anyhow::Ok(())
+    })?;
+    let totals = running.join();
+    tracing::info!(connections = totals.connections, requests = totals.requests, "ended");
+    Ok(())
+}
+
+/// Waits for the workers' threads, which know no waker of ours.
+async fn ended(running: &Running) {
+    while !running.has_ended() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn log_to_stderr(filter: &str, json: bool) -> Result<()> {
+    use std::io::IsTerminal;
+    use tracing_subscriber::EnvFilter;
+    let Ok(filter) = EnvFilter::try_new(filter) else {
+        bail!("--log {filter:?} is no level (error, warn, info, debug, trace) and no filter");
+    };
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        log.json().init();
+    } else {
+        log.with_ansi(colour).init();
+    }
+    Ok(())
+}
