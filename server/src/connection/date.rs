@@ -1,17 +1,17 @@
 //! The Date field line, formatted once a second and copied from then on.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::time::SystemTime;
 
 /// `Date: Sun, 06 Nov 1994 08:49:37 GMT` with its line end.
-pub(crate) type DateLine = [u8; 37];
+type DateLine = [u8; 37];
 
 /// The current Date field line (RFC 9110 §6.6.1). The worker's heartbeat refreshes it.
-pub(crate) struct DateCache(Cell<DateLine>);
+pub(crate) struct DateCache(RefCell<DateLine>);
 
 impl DateCache {
     pub(crate) fn new() -> Self {
-        let cache = Self(Cell::new([0; 37]));
+        let cache = Self(RefCell::new([0; 37]));
         cache.refresh(SystemTime::now());
         cache
     }
@@ -25,12 +25,12 @@ impl DateCache {
         {
             place.copy_from_slice(date.as_bytes());
         }
-        self.0.set(line);
+        self.0.replace(line);
     }
 
-    /// The field line as of the last refresh.
-    pub(crate) fn line(&self) -> DateLine {
-        self.0.get()
+    /// Writes the field line as of the last refresh.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&*self.0.borrow());
     }
 }
 
@@ -43,6 +43,8 @@ mod tests {
     fn the_line_is_an_imf_fixdate() {
         let cache = DateCache::new();
         cache.refresh(SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777));
-        assert_eq!(cache.line().as_slice(), b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+        let mut line = Vec::new();
+        cache.write(&mut line);
+        assert_eq!(line, b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
     }
 }
