@@ -17,14 +17,14 @@ use crate::protocol::Link;
 /// A handler either fills in the [`Response`] and returns, or writes content piece by piece with
 /// [`Exchange::write`], which waits while the client reads slower than the handler writes.
 pub struct Exchange<'c> {
-    request: Request<'c>,
+    request: &'c Request<'c>,
     response: &'c mut Response,
     link: &'c mut (dyn Link + 'c),
 }
 
 impl<'c> Exchange<'c> {
     pub(crate) fn new(
-        request: Request<'c>,
+        request: &'c Request<'c>,
         response: &'c mut Response,
         link: &'c mut (dyn Link + 'c),
     ) -> Self {
@@ -33,7 +33,7 @@ impl<'c> Exchange<'c> {
 
     /// The request.
     pub fn request(&self) -> &Request<'c> {
-        &self.request
+        self.request
     }
 
     /// Starts the response anew with a final `status`, and gives it to be filled in.

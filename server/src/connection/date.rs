@@ -1,21 +1,21 @@
 //! The Date field line, formatted once a second and copied from then on.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::SystemTime;
 
 /// `Date: Sun, 06 Nov 1994 08:49:37 GMT` with its line end.
-pub(crate) type DateLine = [u8; 37];
+type DateLine = [u8; 37];
 
 /// The current Date field line (RFC 9110 §6.6.1). The worker's heartbeat refreshes it.
 pub(crate) struct DateCache {
-    line: Cell<DateLine>,
+    line: RefCell<DateLine>,
     now: Cell<SystemTime>,
 }
 
 impl DateCache {
     pub(crate) fn new() -> Self {
         let now = SystemTime::now();
-        let cache = Self { line: Cell::new([0; 37]), now: Cell::new(now) };
+        let cache = Self { line: RefCell::new([0; 37]), now: Cell::new(now) };
         cache.refresh(now);
         cache
     }
@@ -29,13 +29,13 @@ impl DateCache {
         {
             place.copy_from_slice(date.as_bytes());
         }
-        self.line.set(line);
+        self.line.replace(line);
         self.now.set(now);
     }
 
-    /// The field line as of the last refresh.
-    pub(crate) fn line(&self) -> DateLine {
-        self.line.get()
+    /// Writes the field line as of the last refresh.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&*self.line.borrow());
     }
 
     /// The time of the last refresh: what Date says.
@@ -53,6 +53,8 @@ mod tests {
     fn the_line_is_an_imf_fixdate() {
         let cache = DateCache::new();
         cache.refresh(SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777));
-        assert_eq!(cache.line().as_slice(), b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+        let mut line = Vec::new();
+        cache.write(&mut line);
+        assert_eq!(line, b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
     }
 }

@@ -89,6 +89,11 @@ impl RequestParser {
     ///
     /// The [`Fault`] of the first octet that makes the head illegal. Every longer input has the same.
     pub fn parse(&mut self, buffer: &mut [u8], head: &mut RequestHead) -> Result<Parsed, Fault> {
+        if buffer.is_empty() {
+            // Nothing is no unfinished head: one that comes whole behind it takes the fast path.
+            self.unfinished = None;
+            return Ok(Parsed::Partial);
+        }
         if self.unfinished.is_none() && fast(buffer, &self.limits, head).is_some() {
             return Ok(Parsed::Complete);
         }

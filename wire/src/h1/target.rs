@@ -48,7 +48,7 @@ pub enum Scheme {
 
 impl Target {
     /// Takes apart the target at `whole` in `buffer`, whose octets [`target_len`] has accepted.
-    #[inline]
+    #[inline(always)]
     pub(super) fn parse(buffer: &[u8], whole: Span, method: Method) -> Result<Self, Fault> {
         let octets = whole.of(buffer);
         if octets.first() == Some(&b'/') && method != Method::Connect {

@@ -129,14 +129,7 @@ impl<'c> H1Link<'c> {
     }
 
     /// Ends the exchange: the rest of the response, then the rest of the request.
-    pub(super) async fn finish(
-        mut self,
-        response: &mut Response,
-        outcome: Result<(), HandlerError>,
-    ) -> Result<(), EndReason> {
-        if let Err(error) = outcome {
-            self.failed(response, error)?;
-        }
+    pub(super) async fn finish(&mut self, response: &mut Response) -> Result<(), EndReason> {
         match self.phase {
             Phase::Upgraded => return Err(EndReason::UpgradeCompleted),
             Phase::Pending => self.whole(response).await?,
@@ -156,7 +149,11 @@ impl<'c> H1Link<'c> {
     }
 
     /// Turns a handler's failure into a response if that is still possible.
-    fn failed(&mut self, response: &mut Response, error: HandlerError) -> Result<(), EndReason> {
+    pub(super) fn failed(
+        &mut self,
+        response: &mut Response,
+        error: HandlerError,
+    ) -> Result<(), EndReason> {
         tracing::debug!(%error, "handler failed");
         if let HandlerError::Io(error) = error {
             return Err(match error.kind() {

@@ -181,7 +181,7 @@ impl<A: Application> Engine<'_, A> {
         // The head stays where it is until the exchange ends. Only if octets behind it will be
         // read meanwhile do they move to a buffer of their own.
         let reads_on = head.framing != Framing::None || head.upgrade;
-        let mut current = mem::take(&mut self.io.input);
+        let current = mem::take(&mut self.io.input);
         if reads_on {
             self.io.input = current.behind(head.len);
         }
@@ -192,20 +192,24 @@ impl<A: Application> Engine<'_, A> {
             Some(fault) => Err(fault.into()),
             None => {
                 let mut context = self.application.create_context(&request);
-                let mut exchange = Exchange::new(request, response, &mut link);
+                let mut exchange = Exchange::new(&request, response, &mut link);
                 let outcome = match self.application.process(&mut context, &mut exchange) {
-                    Handled::Done(outcome) => outcome,
+                    Handled::Done(Ok(())) => Ok(()),
+                    Handled::Done(Err(error)) => Err(error),
                     Handled::Later(future) => future.await,
                 };
                 self.application.dispose_context(context, &outcome);
                 outcome
             }
         };
-        let end = link.finish(response, outcome).await;
+        let end = match outcome.or_else(|error| link.failed(response, error)) {
+            Ok(()) => link.finish(response).await,
+            Err(reason) => Err(reason),
+        };
         self.services.counters.requests.add(1);
         if !reads_on {
-            current.consume(head.len);
             self.io.input = current;
+            self.io.input.consume(head.len);
         }
         end
     }

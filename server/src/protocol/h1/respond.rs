@@ -46,13 +46,10 @@ pub(super) fn whole(
     answer: Answer,
     services: &Services,
 ) -> Option<Bytes> {
-    let content = match &mut response.content {
-        Content::Whole(content) => std::mem::take(content),
-        _ => Bytes::new(),
-    };
-    let length = match response.content {
-        Content::Length(length) | Content::Declared(length) => length,
-        _ => content.len() as u64,
+    let length = match &response.content {
+        Content::Whole(content) => content.len() as u64,
+        Content::Length(length) | Content::Declared(length) => *length,
+        Content::None => 0,
     };
     begin(out, response, answer, services);
     // RFC 9110 §8.6: no Content-Length on 204; on 304 only what a 200 would have had.
@@ -60,13 +57,14 @@ pub(super) fn whole(
         content_length(out, length);
     }
     out.extend_from_slice(b"\r\n");
+    let Content::Whole(content) = &mut response.content else { return None };
     if answer.head || has_no_content(response.status) || content.is_empty() {
         None
     } else if content.len() <= COPY_LIMIT {
-        out.extend_from_slice(&content);
+        out.extend_from_slice(content);
         None
     } else {
-        Some(content)
+        Some(std::mem::take(content))
     }
 }
 
@@ -105,7 +103,7 @@ fn begin(out: &mut Vec<u8>, response: &Response, answer: Answer, services: &Serv
     encode::status_line(out, response.status);
     // RFC 9110 §6.6.1: a server with a clock dates its responses.
     if !response.has_date {
-        out.extend_from_slice(&services.date.line());
+        services.date.write(out);
     }
     if services.server_field {
         out.extend_from_slice(b"Server: falconry\r\n");
@@ -124,7 +122,7 @@ fn begin(out: &mut Vec<u8>, response: &Response, answer: Answer, services: &Serv
 /// Queues a 101; the raw stream follows.
 pub(super) fn switching(out: &mut Vec<u8>, response: &Response, services: &Services) {
     encode::status_line(out, 101);
-    out.extend_from_slice(&services.date.line());
+    services.date.write(out);
     encode::fields(out, response.fields.view());
     out.extend_from_slice(b"Connection: upgrade\r\n\r\n");
 }

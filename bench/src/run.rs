@@ -1,0 +1,193 @@
+//! Throughput: two servers in turn under the same load, and the ratio of what they cost.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::load::{Load, Plan};
+use crate::machine;
+use crate::report::{self, Spread};
+use crate::server::Kind;
+use crate::subject::Subject;
+
+/// Compares two servers, round by round.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// What is asked of the servers
+    #[arg(value_enum)]
+    workload: Workload,
+    /// The server that is measured
+    #[arg(long, value_enum, default_value_t = Kind::Falconry)]
+    server: Kind,
+    /// The server it is compared with
+    #[arg(long, value_enum, default_value_t = Kind::Hyper)]
+    base: Kind,
+    /// How often both are measured
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Seconds of each measurement, after half a second of warm-up
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    secs: f64,
+    #[command(flatten)]
+    cores: Cores,
+    /// Write everything measured as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Where servers and generator run.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Cores {
+    /// The core of the servers
+    #[arg(long, value_name = "CPU", default_value_t = 0)]
+    pub(crate) server_cpu: usize,
+    /// The core of the generator
+    #[arg(long, value_name = "CPU", default_value_t = 1)]
+    pub(crate) load_cpu: usize,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Workload {
+    /// GET /plaintext on 64 connections, 16 requests at once
+    PlaintextPipelined,
+    /// GET /plaintext on 64 connections
+    Plaintext,
+    /// GET /json on 64 connections
+    Json,
+    /// GET /plaintext, a new connection each, 32 at a time
+    Connections,
+}
+
+/// Before anything is counted: caches, buffers, the pace of the core.
+const WARM_UP: Duration = Duration::from_millis(500);
+
+/// One measurement of one server.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    requests_per_sec: f64,
+    /// CPU time of the server per request, user and system, in microseconds.
+    cpu_us: f64,
+    user_us: f64,
+    /// Parts of a core.
+    server_busy: f64,
+    load_busy: f64,
+    /// What other processes took of all cores, in cores.
+    other_busy: f64,
+}
+
+/// Runs the comparison and prints it.
+pub(crate) fn run(args: &RunArgs) -> Result<()> {
+    let time = Duration::try_from_secs_f64(args.secs).context("--secs")?;
+    report::head();
+    println!("round server      req/s  CPU us/req  user us/req  server  load  other");
+    let mut pairs = Vec::new();
+    for round in 1..=args.rounds {
+        let ours = measure(args.server, args, time)?;
+        print_reading(round, args.server, &ours);
+        let base = measure(args.base, args, time)?;
+        print_reading(round, args.base, &base);
+        pairs.push((ours, base));
+    }
+    let ratio = |of: fn(&Reading) -> f64| {
+        Spread::of(pairs.iter().map(|(ours, base)| of(ours) / of(base)).collect())
+    };
+    let median = |pick: fn(&(Reading, Reading)) -> &Reading, of: fn(&Reading) -> f64| {
+        Spread::of(pairs.iter().map(|pair| of(pick(pair))).collect())
+    };
+    let (server, base) = (report::name(args.server), report::name(args.base));
+    println!("\nmedian (min..max) over {} rounds", args.rounds);
+    let mut summary = serde_json::Map::new();
+    for (name, of) in COLUMNS {
+        let (ours, theirs) = (median(|pair| &pair.0, of), median(|pair| &pair.1, of));
+        let ratio = ratio(of);
+        println!("{name}: {server} {ours}, {base} {theirs}, paired ratio {ratio}");
+        summary.insert(name.to_owned(), json!({ &server: ours, &base: theirs, "ratio": ratio }));
+    }
+    if let Some(path) = &args.json {
+        let rounds: Vec<Value> = pairs
+            .iter()
+            .map(|(ours, theirs)| json!({ &server: ours.to_json(), &base: theirs.to_json() }))
+            .collect();
+        report::write(path, json!({ "summary": summary, "rounds": rounds }))?;
+    }
+    Ok(())
+}
+
+const COLUMNS: [(&str, fn(&Reading) -> f64); 3] = [
+    ("CPU us/request", |reading| reading.cpu_us),
+    ("user us/request", |reading| reading.user_us),
+    ("requests/s", |reading| reading.requests_per_sec),
+];
+
+fn measure(kind: Kind, args: &RunArgs, time: Duration) -> Result<Reading> {
+    machine::pin(args.cores.load_cpu)?;
+    let subject = Subject::start(kind, args.cores.server_cpu)?;
+    let plan = args.workload.plan();
+    let reading = report::runtime()?.block_on(async {
+        let mut load = Load::start(plan, subject.address).await?;
+        load.run_for(WARM_UP).await?;
+        let before = (subject.cpu()?, machine::own_cpu()?, machine::busy()?);
+        let (answered, start) = (load.answered(), Instant::now());
+        load.run_for(time).await?;
+        let (answered, seconds) = (load.answered() - answered, start.elapsed().as_secs_f64());
+        let after = (subject.cpu()?, machine::own_cpu()?, machine::busy()?);
+        let cpu = (after.0.total - before.0.total).as_secs_f64();
+        let own = (after.1 - before.1).as_secs_f64();
+        let all = (after.2 - before.2).as_secs_f64();
+        let user = (after.0.user - before.0.user).as_secs_f64();
+        let system = (after.0.system - before.0.system).as_secs_f64();
+        let requests = answered as f64;
+        anyhow::Ok(Reading {
+            requests_per_sec: requests / seconds,
+            cpu_us: cpu / requests * 1e6,
+            // The ticks give the proportion, the scheduler's nanoseconds the amount.
+            user_us: cpu * user / (user + system) / requests * 1e6,
+            server_busy: cpu / seconds,
+            load_busy: own / seconds,
+            other_busy: ((all - cpu - own) / seconds).max(0.0),
+        })
+    })?;
+    subject.end()?;
+    Ok(reading)
+}
+
+fn print_reading(round: u32, kind: Kind, reading: &Reading) {
+    println!(
+        "{round:>5} {:<8} {:>8.0} {:>11.3} {:>12.3} {:>6.0}% {:>4.0}% {:>5.0}%",
+        report::name(kind),
+        reading.requests_per_sec,
+        reading.cpu_us,
+        reading.user_us,
+        reading.server_busy * 100.0,
+        reading.load_busy * 100.0,
+        reading.other_busy * 100.0,
+    );
+}
+
+impl Reading {
+    fn to_json(self) -> Value {
+        json!({
+            "requests_per_sec": self.requests_per_sec,
+            "cpu_us": self.cpu_us,
+            "user_us": self.user_us,
+            "server_busy": self.server_busy,
+            "load_busy": self.load_busy,
+            "other_busy": self.other_busy,
+        })
+    }
+}
+
+impl Workload {
+    fn plan(self) -> Plan {
+        let plan = Plan { path: "/plaintext", connections: 64, depth: 1, fresh: false };
+        match self {
+            Self::PlaintextPipelined => Plan { depth: 16, ..plan },
+            Self::Plaintext => plan,
+            Self::Json => Plan { path: "/json", ..plan },
+            Self::Connections => Plan { connections: 32, fresh: true, ..plan },
+        }
+    }
+}
