@@ -75,6 +75,9 @@ pub(crate) struct ServeArgs {
     /// Seconds that responses in progress get at a shutdown
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub grace: Duration,
+    /// Answer TRACE with the request as it was received
+    #[arg(long)]
+    pub trace: bool,
     /// Leave the Server field away
     #[arg(long)]
     pub no_server_field: bool,
@@ -107,7 +110,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// Runs the server until it is told to stop.
 pub(crate) fn run(args: &ServeArgs) -> Result<()> {
     log_to_stderr(&args.log, args.log_json)?;
-    let mut server = Server::new(reference::application(ReferenceOptions::default()))
+    let options = ReferenceOptions { trace: args.trace, ..ReferenceOptions::default() };
+    let mut server = Server::new(reference::application(options))
         .limits(limits(args))
         .server_field(!args.no_server_field)
         .single_acceptor(args.single_acceptor)

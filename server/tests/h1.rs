@@ -8,9 +8,9 @@ use std::time::Duration;
 use falconry_server::application::{
     Exchange, Handled, HandlerError, Pipeline, Router, asynchronous,
 };
-use falconry_server::{DataRate, Limits, Server};
+use falconry_server::{DataRate, Endpoint, Limits, Profile, Server};
 use falconry_wire::field::{FieldName, FieldSection};
-use support::{serve, serve_with, statuses};
+use support::{serve, serve_at, serve_with, statuses};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 
@@ -545,6 +545,49 @@ async fn a_panicking_handler_ends_its_own_connection_only() {
         assert_eq!(statuses(&server.exchange(CLOSE).await), [200]);
         let totals = server.settle().await;
         assert_eq!(totals.ends["application_panicked"], 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_may_have_a_profile_and_limits_of_its_own() {
+    let server = || Server::new(Pipeline::new(router()));
+    let bare_line_feeds = "GET / HTTP/1.1\nHost: a\nConnection: close\n\n";
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(200));
+    serve_with(server(), async |running| {
+        assert_eq!(statuses(&running.exchange(bare_line_feeds).await), [400]);
+    })
+    .await;
+    let limits = Limits { request_line: 100, connections: Some(1), ..Limits::default() };
+    let endpoint = |endpoint: Endpoint| endpoint.profile(Profile::Lenient).limits(limits);
+    serve_at(server(), endpoint, async |running| {
+        assert_eq!(statuses(&running.exchange(bare_line_feeds).await), [200]);
+        assert_eq!(statuses(&running.exchange(&long).await), [414]);
+        let mut first = running.connect().await;
+        first.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        first.until("hello").await;
+        assert_eq!(running.connect().await.rest().await, "");
+        running.settle().await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn trace_is_off_unless_asked_for_and_keeps_secrets() {
+    let request = "TRACE /x?y HTTP/1.1\r\nHost: a\r\nX-A: b\r\nCookie: secret\r\n\
+                   Authorization: secret\r\nConnection: close\r\n\r\n";
+    serve(router(), Limits::default(), async |server| {
+        let answer = server.exchange("TRACE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        assert_eq!(statuses(&answer.await), [405]);
+    })
+    .await;
+    serve(router().trace(true), Limits::default(), async |server| {
+        let answer = server.exchange(request).await;
+        assert!(answer.contains("Content-Type: message/http\r\n"), "{answer}");
+        assert!(answer.ends_with(
+            "\r\n\r\nTRACE /x?y HTTP/1.1\r\nHost: a\r\nX-A: b\r\nConnection: close\r\n\r\n"
+        ));
+        server.settle().await;
     })
     .await;
 }

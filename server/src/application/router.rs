@@ -3,7 +3,7 @@
 use falconry_wire::field::FieldName;
 use falconry_wire::method::Method;
 
-use super::{Exchange, Handled, Handler};
+use super::{Exchange, Handled, Handler, Request};
 
 /// One path, or all paths below one, and its handlers by method.
 pub struct Resource {
@@ -20,6 +20,7 @@ pub struct Resource {
 #[derive(Default)]
 pub struct Router {
     resources: Vec<Resource>,
+    trace: bool,
 }
 
 impl Router {
@@ -63,6 +64,13 @@ impl Router {
         self
     }
 
+    /// Whether TRACE is answered with the request as it was received. Default no: it helps to find
+    /// out what proxies add, and also those who should not know.
+    pub fn trace(mut self, on: bool) -> Self {
+        self.trace = on;
+        self
+    }
+
     fn resource(&self, path: &[u8]) -> Option<&Resource> {
         self.resources.iter().find(|resource| match path.strip_prefix(&*resource.path) {
             Some(b"") => !resource.below,
@@ -84,6 +92,13 @@ impl Handler for Router {
             // RFC 9110 §9.3.7: asks for the server as a whole.
             return plain(exchange, 204, Some("GET, HEAD, POST, PUT, DELETE, OPTIONS"), "");
         }
+        if request.method == Method::Trace && self.trace {
+            exchange
+                .respond(200)
+                .field(FieldName::ContentType, "message/http")
+                .content(reflection(&request));
+            return Handled::Done(Ok(()));
+        }
         let Some(resource) = self.resource(&request.normalised_path()) else {
             return plain(exchange, 404, None, "no such resource\n");
         };
@@ -97,6 +112,28 @@ impl Handler for Router {
             None => plain(exchange, 405, Some(&resource.allow), "method not allowed\n"),
         }
     }
+}
+
+/// The head as it was received, without what a client would not want to see in a page (RFC 9110 §9.3.8).
+fn reflection(request: &Request<'_>) -> Vec<u8> {
+    let mut head = Vec::new();
+    let version = request.version.as_str().as_bytes();
+    for part in [request.method_name, b" ", request.target, b" ", version, b"\r\n"] {
+        head.extend_from_slice(part);
+    }
+    for (name, value) in request.fields.iter() {
+        let secret = matches!(
+            FieldName::recognise(name),
+            FieldName::Authorization | FieldName::Cookie | FieldName::ProxyAuthorization
+        );
+        if !secret {
+            for part in [name, b": ", value, b"\r\n"] {
+                head.extend_from_slice(part);
+            }
+        }
+    }
+    head.extend_from_slice(b"\r\n");
+    head
 }
 
 fn plain<'a>(

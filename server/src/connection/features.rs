@@ -14,6 +14,14 @@ impl Features {
         self.0.get_or_insert_default().insert(TypeId::of::<T>(), Box::new(value));
     }
 
+    /// The value of type `T`, made if there is none.
+    pub fn get_or_default<T: Default + 'static>(&mut self) -> &mut T {
+        let values = self.0.get_or_insert_default();
+        let value = values.entry(TypeId::of::<T>()).or_insert_with(|| Box::new(T::default()));
+        // A value stands under the id of its own type.
+        value.downcast_mut().expect("a value of that type")
+    }
+
     /// The value of type `T`, if a layer set one.
     pub fn get<T: 'static>(&self) -> Option<&T> {
         self.0.as_ref()?.get(&TypeId::of::<T>())?.downcast_ref()

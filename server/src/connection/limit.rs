@@ -1,5 +1,6 @@
 //! Connection limits: a quota, and the layer that holds connections to it.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -58,8 +59,16 @@ pub struct ConnectionLimit {
     quota: Quota,
 }
 
-/// The permit of a connection, kept as a feature so that an upgrade can give it back.
-pub(crate) struct ConnectionPermit(pub(crate) std::cell::Cell<Option<Permit>>);
+/// The permits of a connection, kept as a feature so that an upgrade can give them back.
+#[derive(Default)]
+pub(crate) struct ConnectionPermits(RefCell<Vec<Permit>>);
+
+impl ConnectionPermits {
+    /// Gives them back.
+    pub(crate) fn release(&self) {
+        self.0.take();
+    }
+}
 
 impl ConnectionLimit {
     /// A layer that takes its permits from `quota`.
@@ -72,8 +81,8 @@ impl ConnectionLayer for ConnectionLimit {
     fn serve<'a>(&'a self, mut connection: ConnectionContext, next: Next<'a>) -> Serving<'a> {
         match self.quota.acquire() {
             Some(permit) => {
-                let permit = ConnectionPermit(std::cell::Cell::new(Some(permit)));
-                connection.info.features.set(permit);
+                let permits = connection.info.features.get_or_default::<ConnectionPermits>();
+                permits.0.borrow_mut().push(permit);
                 next.serve(connection)
             }
             None => Box::pin(std::future::ready(EndReason::TooManyConnections)),

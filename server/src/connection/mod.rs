@@ -22,7 +22,7 @@ pub use tls::TlsLayer;
 
 pub(crate) use date::DateCache;
 pub(crate) use layer::Terminal;
-pub(crate) use limit::ConnectionPermit;
+pub(crate) use limit::ConnectionPermits;
 pub(crate) use manager::{Entry, Handle, Manager};
 pub(crate) use select::{Selected, select};
 pub(crate) use timer::Timer;

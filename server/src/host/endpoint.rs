@@ -4,13 +4,17 @@ use std::fmt;
 
 use falconry_transport::tls::Acceptor;
 use falconry_transport::{Bound, ListenAddress};
+use falconry_wire::h1::Profile;
 
+use crate::Limits;
 use crate::connection::{ConnectionLayer, TlsLayer};
 
 /// An endpoint before its start. Layers apply in the order they are added, the first outermost.
 pub struct Endpoint {
     pub(crate) source: Source,
     pub(crate) has_tls: bool,
+    pub(crate) limits: Option<Limits>,
+    pub(crate) profile: Option<Profile>,
     pub(crate) layers: Vec<Box<dyn ConnectionLayer>>,
 }
 
@@ -23,12 +27,29 @@ impl Endpoint {
     /// An endpoint at an address that is bound at the start. A `https` address needs
     /// [`Endpoint::tls`] too: the scheme alone brings no certificate.
     pub fn new(address: ListenAddress) -> Self {
-        Self { source: Source::Address(address), has_tls: false, layers: Vec::new() }
+        Self::of(Source::Address(address))
     }
 
     /// An endpoint on a listener of one's own: in memory, or an inherited socket.
     pub fn bound(listener: impl Bound + 'static) -> Self {
-        Self { source: Source::Bound(Box::new(listener)), has_tls: false, layers: Vec::new() }
+        Self::of(Source::Bound(Box::new(listener)))
+    }
+
+    fn of(source: Source) -> Self {
+        Self { source, has_tls: false, limits: None, profile: None, layers: Vec::new() }
+    }
+
+    /// Sets limits of its own instead of the server's. A limit on connections then holds for this
+    /// endpoint, beside the server's; that on upgraded ones is the server's alone.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// Sets how strictly requests are parsed here, instead of as everywhere.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = Some(profile);
+        self
     }
 
     /// Adds a layer behind those there are.

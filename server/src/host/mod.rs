@@ -18,6 +18,7 @@ pub use counters::{Counters, Totals};
 pub use endpoint::{Endpoint, Listening};
 pub use running::Running;
 pub(crate) use services::Services;
+pub(crate) use worker::Site;
 pub use worker::Worker;
 
 use crate::Limits;
@@ -64,13 +65,13 @@ impl<A: Application> Server<A> {
         self
     }
 
-    /// Sets the limits.
+    /// Sets the limits, for all endpoints that have none of their own.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.options.limits = Arc::new(limits);
         self
     }
 
-    /// Sets how strictly requests are parsed. Default strict.
+    /// Sets how strictly requests are parsed, where an endpoint does not say. Default strict.
     pub fn profile(mut self, profile: Profile) -> Self {
         self.options.profile = profile;
         self
@@ -112,11 +113,11 @@ impl<A: Application> Server<A> {
         self.options.threads = 1;
         let quotas = Quotas::new(&self.options.limits);
         let mut parts = worker::Parts::new(1);
-        for (index, endpoint) in self.endpoints.into_iter().enumerate() {
-            parts.add(index, endpoint, &self.options, &quotas)?;
+        for endpoint in self.endpoints {
+            parts.add(endpoint, &self.options, &quotas)?;
         }
         let part = parts.workers.remove(0);
-        Ok(Worker::new(part, self.application, &self.options, &quotas))
+        Ok(Worker::new(part, &parts.sites, self.application, &self.options, &quotas))
     }
 }
 

@@ -26,14 +26,14 @@ pub(super) fn start<A: Application>(server: Server<A>) -> io::Result<Running> {
     let Server { application, endpoints, options } = server;
     let quotas = Quotas::new(&options.limits);
     let mut parts = Parts::new(options.threads);
-    for (index, endpoint) in endpoints.into_iter().enumerate() {
-        parts.add(index, endpoint, &options, &quotas)?;
+    for endpoint in endpoints {
+        parts.add(endpoint, &options, &quotas)?;
     }
     let (orders, order) = watch::channel(Order::Run);
     let mut running =
         Running { endpoints: parts.endpoints, orders, workers: Vec::new(), counters: Vec::new() };
     for (number, part) in parts.workers.into_iter().enumerate() {
-        let worker = Worker::new(part, Arc::clone(&application), &options, &quotas);
+        let worker = Worker::new(part, &parts.sites, Arc::clone(&application), &options, &quotas);
         running.counters.push(worker.counters());
         let order = order.clone();
         let (ready, started) = sync_mpsc::channel();

@@ -17,15 +17,23 @@ const KEPT: usize = 64;
 /// Largest output buffer kept; larger ones are freed when idle.
 const LARGEST_KEPT: usize = 32 * 1024;
 
-/// The services of one worker. Nothing in here is shared with another thread but what is atomic.
+/// The services of one worker to the connections of one endpoint. Nothing in here is shared with
+/// another thread but what is atomic.
+#[derive(Clone)]
 pub(crate) struct Services {
     pub(crate) limits: Arc<Limits>,
     pub(crate) profile: Profile,
     pub(crate) server_field: bool,
-    pub(crate) date: DateCache,
+    pub(crate) date: Rc<DateCache>,
     pub(crate) connections: Rc<Manager>,
     pub(crate) upgraded: Quota,
     pub(crate) counters: Arc<Counters>,
+    pools: Rc<Pools>,
+}
+
+/// What connections borrow while they have something to do.
+#[derive(Default)]
+struct Pools {
     // Boxed as they are used: a connection's future holds the pointer alone.
     #[allow(clippy::vec_box)]
     scratches: RefCell<Vec<Box<Scratch>>>,
@@ -38,13 +46,17 @@ impl Services {
             limits: Arc::clone(&options.limits),
             profile: options.profile,
             server_field: options.server_field,
-            date: DateCache::new(),
+            date: Rc::new(DateCache::new()),
             connections: Rc::default(),
             upgraded: quotas.upgraded.clone(),
             counters,
-            scratches: RefCell::default(),
-            outputs: RefCell::default(),
+            pools: Rc::default(),
         }
+    }
+
+    /// The same services to the connections of another endpoint.
+    pub(crate) fn at(&self, limits: Arc<Limits>, profile: Profile) -> Self {
+        Self { limits, profile, ..self.clone() }
     }
 
     pub(crate) fn head_limits(&self) -> HeadLimits {
@@ -68,11 +80,11 @@ impl Services {
     }
 
     pub(crate) fn rent_scratch(&self) -> Box<Scratch> {
-        self.scratches.borrow_mut().pop().unwrap_or_default()
+        self.pools.scratches.borrow_mut().pop().unwrap_or_default()
     }
 
     pub(crate) fn return_scratch(&self, scratch: Box<Scratch>) {
-        let mut scratches = self.scratches.borrow_mut();
+        let mut scratches = self.pools.scratches.borrow_mut();
         if scratches.len() < KEPT {
             scratches.push(scratch);
         }
@@ -81,14 +93,15 @@ impl Services {
     /// Makes `output` a buffer with room, if it is none yet.
     pub(crate) fn rent_output(&self, output: &mut Vec<u8>) {
         if output.capacity() == 0 {
-            *output = self.outputs.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(4096));
+            *output =
+                self.pools.outputs.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(4096));
         }
     }
 
     /// Takes an empty output buffer back.
     pub(crate) fn return_output(&self, output: &mut Vec<u8>) {
         let output = std::mem::take(output);
-        let mut outputs = self.outputs.borrow_mut();
+        let mut outputs = self.pools.outputs.borrow_mut();
         if output.is_empty()
             && (1..=LARGEST_KEPT).contains(&output.capacity())
             && outputs.len() < KEPT

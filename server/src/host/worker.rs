@@ -7,16 +7,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use falconry_transport::accept::{self, AcceptErrors};
 use falconry_transport::{Accepted, Bound, Listener, Scheme, block};
+use falconry_wire::h1::Profile;
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 
 use super::endpoint::Source;
 use super::{Counters, Endpoint, Listening, Options, Quotas, Services};
+use crate::Limits;
 use crate::application::Application;
 use crate::connection::{
-    ConnectionContext, ConnectionId, ConnectionInfo, ConnectionLayer, ConnectionLimit, Entry,
-    Features, Handle, Next,
+    ConnectionContext, ConnectionId, ConnectionInfo, ConnectionLayer, ConnectionLimit, DateCache,
+    Entry, Features, Handle, Next, Quota,
 };
 use crate::protocol::Http;
 
@@ -35,12 +37,17 @@ pub(crate) enum Order {
     Drain(Instant),
 }
 
-/// The layers of an endpoint, shared by the workers.
-type Layers = Arc<[Box<dyn ConnectionLayer>]>;
+/// An endpoint as the workers share it.
+pub(crate) struct Site {
+    pub(crate) layers: Vec<Box<dyn ConnectionLayer>>,
+    limits: Arc<Limits>,
+    profile: Profile,
+}
 
 /// The sockets and channels of all workers before they start.
 pub(crate) struct Parts {
     pub(crate) workers: Vec<Part>,
+    pub(crate) sites: Vec<Arc<Site>>,
     pub(crate) endpoints: Vec<Listening>,
 }
 
@@ -51,13 +58,13 @@ pub(crate) struct Part {
     outbox: mpsc::Sender<Handover>,
 }
 
-/// A connection on its way to another worker, and the layers it will meet there.
-type Handover = (Accepted, Layers);
+/// A connection on its way to another worker, and the number of its site.
+type Handover = (Accepted, usize);
 
 /// A socket to accept from.
 struct Socket {
     bound: Box<dyn Bound>,
-    layers: Layers,
+    site: usize,
     /// The workers to hand connections to in turn; none where each worker has a socket.
     others: Vec<mpsc::Sender<Handover>>,
 }
@@ -68,13 +75,13 @@ impl Parts {
             let (outbox, inbox) = mpsc::channel(HANDOVER);
             Part { sockets: Vec::new(), inbox, outbox }
         };
-        Self { workers: (0..threads.max(1)).map(part).collect(), endpoints: Vec::new() }
+        let workers = (0..threads.max(1)).map(part).collect();
+        Self { workers, sites: Vec::new(), endpoints: Vec::new() }
     }
 
     /// Binds an endpoint and deals its sockets out.
     pub(crate) fn add(
         &mut self,
-        index: usize,
         endpoint: Endpoint,
         options: &Options,
         quotas: &Quotas,
@@ -90,10 +97,18 @@ impl Parts {
             Source::Bound(bound) => vec![bound],
         };
         let mut layers = endpoint.layers;
+        if let Some(limit) = endpoint.limits.as_ref().and_then(|limits| limits.connections) {
+            layers.insert(0, Box::new(ConnectionLimit::new(Quota::new(Some(limit)))));
+        }
         if options.limits.connections.is_some() {
             layers.insert(0, Box::new(ConnectionLimit::new(quotas.connections.clone())));
         }
-        let layers: Layers = layers.into();
+        let site = self.sites.len();
+        self.sites.push(Arc::new(Site {
+            layers,
+            limits: endpoint.limits.map_or_else(|| Arc::clone(&options.limits), Arc::new),
+            profile: endpoint.profile.unwrap_or(options.profile),
+        }));
         let outboxes: Vec<_> = self.workers.iter().map(|part| part.outbox.clone()).collect();
         // A place can have several addresses (localhost has two), each with a socket per worker or
         // with one in all, whose owner hands connections on.
@@ -109,14 +124,10 @@ impl Parts {
             let shared = sockets.len() < threads;
             for (number, socket) in sockets.into_iter().enumerate() {
                 // Unix sockets and in-memory listeners of several endpoints start at different workers.
-                let owner = if shared { (index + number) % threads } else { number };
+                let owner = if shared { (site + number) % threads } else { number };
                 let others = if shared { outboxes.clone() } else { Vec::new() };
                 if let Some(part) = self.workers.get_mut(owner) {
-                    part.sockets.push(Socket {
-                        bound: socket,
-                        layers: Arc::clone(&layers),
-                        others,
-                    });
+                    part.sockets.push(Socket { bound: socket, site, others });
                 }
             }
         }
@@ -127,6 +138,7 @@ impl Parts {
 /// One worker: runs on the thread that polls [`Worker::run`].
 pub struct Worker<A> {
     part: Part,
+    sites: Vec<Arc<Site>>,
     application: Arc<A>,
     options: Options,
     quotas: Quotas,
@@ -134,9 +146,16 @@ pub struct Worker<A> {
 }
 
 impl<A: Application> Worker<A> {
-    pub(crate) fn new(part: Part, application: Arc<A>, options: &Options, quotas: &Quotas) -> Self {
+    pub(crate) fn new(
+        part: Part,
+        sites: &[Arc<Site>],
+        application: Arc<A>,
+        options: &Options,
+        quotas: &Quotas,
+    ) -> Self {
         Self {
             part,
+            sites: sites.to_vec(),
             application,
             options: options.clone(),
             quotas: quotas.clone(),
@@ -167,22 +186,26 @@ impl<A: Application> Worker<A> {
 
     pub(crate) async fn obey(self, mut order: watch::Receiver<Order>) -> io::Result<()> {
         self.counters.watch_blocks();
-        let services =
-            Rc::new(Services::new(&self.options, &self.quotas, Arc::clone(&self.counters)));
-        let http = Rc::new(Http::new(Rc::clone(&services), self.application));
-        let heartbeat = spawn_local(heartbeat(Rc::clone(&services)));
+        let services = Services::new(&self.options, &self.quotas, Arc::clone(&self.counters));
+        let https: Rc<[_]> = self
+            .sites
+            .iter()
+            .map(|site| {
+                let services = services.at(Arc::clone(&site.limits), site.profile);
+                Rc::new(Http::new(Arc::clone(site), services, Arc::clone(&self.application)))
+            })
+            .collect();
+        let heartbeat = spawn_local(heartbeat(Rc::clone(&services.date)));
         let mut accepting = Vec::new();
-        for Socket { bound, layers, others } in self.part.sockets {
+        for Socket { bound, site, others } in self.part.sockets {
             let listener = bound.listen()?;
-            let http = Rc::clone(&http);
-            accepting.push(spawn_local(accept_from(listener, layers, others, http)));
+            accepting.push(spawn_local(accept_from(listener, site, others, Rc::clone(&https))));
         }
         let mut inbox = self.part.inbox;
         drop(self.part.outbox);
-        let taking = Rc::clone(&http);
         accepting.push(spawn_local(async move {
-            while let Some((accepted, layers)) = inbox.recv().await {
-                serve(accepted, layers, &taking);
+            while let Some((accepted, site)) = inbox.recv().await {
+                serve(accepted, site, &https);
             }
         }));
         let deadline = loop {
@@ -223,7 +246,7 @@ async fn drain(services: &Services, mut deadline: Instant, order: &mut watch::Re
     }
 }
 
-async fn heartbeat(services: Rc<Services>) {
+async fn heartbeat(date: Rc<DateCache>) {
     // On the full second, so that Date is right within milliseconds and all workers agree.
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let to_full = HEARTBEAT - Duration::from_nanos(since_epoch.subsec_nanos().into());
@@ -231,28 +254,27 @@ async fn heartbeat(services: Rc<Services>) {
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let now = beat.tick().await;
-        services.date.refresh(SystemTime::now());
+        date.refresh(SystemTime::now());
         block::trim(now.into_std());
     }
 }
 
 async fn accept_from<A: Application>(
     mut listener: Box<dyn Listener>,
-    layers: Layers,
+    site: usize,
     others: Vec<mpsc::Sender<Handover>>,
-    http: Rc<Http<A>>,
+    https: Rc<[Rc<Http<A>>]>,
 ) {
     let mut errors = AcceptErrors::new();
     let mut turn = others.iter().cycle();
     loop {
         let accepted = accept::next(&mut *listener, &mut errors).await;
         match turn.next() {
-            None => serve(accepted, Arc::clone(&layers), &http),
+            None => serve(accepted, site, &https),
             // The portable fallback: every connection goes to the next worker, ours among them.
             Some(worker) => {
-                if let Err(lost) = worker.send((accepted, Arc::clone(&layers))).await {
-                    let (accepted, layers) = lost.0;
-                    serve(accepted, layers, &http);
+                if let Err(lost) = worker.send((accepted, site)).await {
+                    serve(lost.0.0, site, &https);
                 }
             }
         }
@@ -260,7 +282,8 @@ async fn accept_from<A: Application>(
 }
 
 /// Starts the task of a connection.
-fn serve<A: Application>(accepted: Accepted, layers: Layers, http: &Rc<Http<A>>) {
+fn serve<A: Application>(accepted: Accepted, site: usize, https: &[Rc<Http<A>>]) {
+    let Some(http) = https.get(site) else { return };
     let connection = match accepted.open() {
         Ok(connection) => connection,
         Err(error) => return tracing::warn!(%error, "failed to attach a connection"),
@@ -285,7 +308,7 @@ fn serve<A: Application>(accepted: Accepted, layers: Layers, http: &Rc<Http<A>>)
     let context = ConnectionContext { stream: connection.stream, info, handle: Rc::clone(&handle) };
     let http = Rc::clone(http);
     let task = spawn_local(async move {
-        let reason = Next::new(&layers, &*http).serve(context).await;
+        let reason = Next::new(&http.site.layers, &*http).serve(context).await;
         life.handle.ends(reason);
     });
     handle.set_task(task.abort_handle());

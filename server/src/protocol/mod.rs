@@ -7,7 +7,6 @@ pub(crate) mod h1;
 
 use std::future::poll_fn;
 use std::io;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
@@ -19,7 +18,7 @@ use tokio::time::Instant;
 use crate::application::{Application, HandlerError, Response};
 use crate::connection::io::{Io, Stop};
 use crate::connection::{ConnectionContext, EndReason, Selected, Serving, Terminal, select};
-use crate::host::Services;
+use crate::host::{Services, Site};
 
 /// What an exchange asks of the protocol engine that made it.
 pub(crate) trait Link {
@@ -68,18 +67,19 @@ pub(crate) trait Link {
 
 /// The end of the connection pipeline: tells the protocol by the first octets and runs it.
 pub(crate) struct Http<A> {
-    pub(crate) services: Rc<Services>,
+    pub(crate) site: Arc<Site>,
+    pub(crate) services: Services,
     application: Arc<A>,
 }
 
 impl<A: Application> Http<A> {
-    pub(crate) fn new(services: Rc<Services>, application: Arc<A>) -> Self {
-        Self { services, application }
+    pub(crate) fn new(site: Arc<Site>, services: Services, application: Arc<A>) -> Self {
+        Self { site, services, application }
     }
 
     async fn run(&self, connection: ConnectionContext) -> EndReason {
         let ConnectionContext { stream, info, handle } = connection;
-        let services = &*self.services;
+        let services = &self.services;
         let mut io = Io::new(stream, handle, services.limits.response_rate);
         let refusal = match first_octets(&mut io, services).await {
             Ok((Selected::Tls, _)) => {

@@ -50,6 +50,8 @@ pub struct ReferenceOptions {
     pub stored_total: usize,
     /// Most resources of `/store/`. Default 4096. The oldest make room.
     pub stored_resources: usize,
+    /// Whether TRACE is answered. Default no.
+    pub trace: bool,
 }
 
 impl Default for ReferenceOptions {
@@ -60,6 +62,7 @@ impl Default for ReferenceOptions {
             stored_content: 1 << 20,
             stored_total: 64 << 20,
             stored_resources: 4096,
+            trace: false,
         }
     }
 }
@@ -68,6 +71,7 @@ impl Default for ReferenceOptions {
 pub fn application(options: ReferenceOptions) -> impl Application {
     let store = store::Store::new(&options);
     let router = Router::new()
+        .trace(options.trace)
         .get("/plaintext", static_content::plaintext)
         .get("/json", static_content::json)
         .get("/", static_content::Root::new(&options))

@@ -36,8 +36,17 @@ pub async fn serve_with<F: Future>(
     server: Server<Pipeline>,
     test: impl FnOnce(Running) -> F,
 ) -> F::Output {
+    serve_at(server, |endpoint| endpoint, test).await
+}
+
+/// As [`serve_with`], with an endpoint made of the in-memory listener's plain one.
+pub async fn serve_at<F: Future>(
+    server: Server<Pipeline>,
+    endpoint: impl FnOnce(Endpoint) -> Endpoint,
+    test: impl FnOnce(Running) -> F,
+) -> F::Output {
     let (connector, listener) = memory::listener(MemoryOptions::default());
-    let worker = server.listen(Endpoint::bound(listener)).into_worker().unwrap();
+    let worker = server.listen(endpoint(Endpoint::bound(listener))).into_worker().unwrap();
     let counters = worker.counters();
     let (stop, stopped) = oneshot::channel();
     let local = LocalSet::new();

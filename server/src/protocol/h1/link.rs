@@ -13,7 +13,7 @@ use super::respond::{self, Answer, Framing};
 use crate::application::{Fault, HandlerError, HttpVersion, Request, Response, ResponseFault};
 use crate::connection::input::Input;
 use crate::connection::io::{Io, Stop};
-use crate::connection::{ConnectionPermit, EndReason, Permit};
+use crate::connection::{ConnectionPermits, EndReason, Permit};
 use crate::host::Services;
 use crate::protocol::Link;
 
@@ -554,9 +554,9 @@ impl Link for H1Link<'_> {
         }
         let permit = self.services.upgraded.acquire().ok_or(ResponseFault::TooManyUpgrades)?;
         self.permit = Some(permit);
-        if let Some(connection) = self.features.get::<ConnectionPermit>() {
+        if let Some(permits) = self.features.get::<ConnectionPermits>() {
             // It counts as upgraded from now on, and no longer as a connection.
-            drop(connection.0.take());
+            permits.release();
         }
         respond::switching(&mut self.io.output, response, self.services);
         self.phase = Phase::Upgraded;
