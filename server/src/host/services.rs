@@ -26,6 +26,8 @@ pub(crate) struct Services {
     pub(crate) connections: Rc<Manager>,
     pub(crate) upgraded: Quota,
     pub(crate) counters: Arc<Counters>,
+    // Boxed as they are used: a connection's future holds the pointer alone.
+    #[allow(clippy::vec_box)]
     scratches: RefCell<Vec<Box<Scratch>>>,
     outputs: RefCell<Vec<Vec<u8>>>,
 }

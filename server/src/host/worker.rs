@@ -46,16 +46,27 @@ pub(crate) struct Parts {
 
 /// What one worker accepts from.
 pub(crate) struct Part {
-    listeners: Vec<(Box<dyn Bound>, Layers, Vec<mpsc::Sender<(Accepted, Layers)>>)>,
-    inbox: mpsc::Receiver<(Accepted, Layers)>,
-    outbox: mpsc::Sender<(Accepted, Layers)>,
+    sockets: Vec<Socket>,
+    inbox: mpsc::Receiver<Handover>,
+    outbox: mpsc::Sender<Handover>,
+}
+
+/// A connection on its way to another worker, and the layers it will meet there.
+type Handover = (Accepted, Layers);
+
+/// A socket to accept from.
+struct Socket {
+    bound: Box<dyn Bound>,
+    layers: Layers,
+    /// The workers to hand connections to in turn; none where each worker has a socket.
+    others: Vec<mpsc::Sender<Handover>>,
 }
 
 impl Parts {
     pub(crate) fn new(threads: usize) -> Self {
         let part = |_| {
             let (outbox, inbox) = mpsc::channel(HANDOVER);
-            Part { listeners: Vec::new(), inbox, outbox }
+            Part { sockets: Vec::new(), inbox, outbox }
         };
         Self { workers: (0..threads.max(1)).map(part).collect(), endpoints: Vec::new() }
     }
@@ -101,7 +112,11 @@ impl Parts {
                 let owner = if shared { (index + number) % threads } else { number };
                 let others = if shared { outboxes.clone() } else { Vec::new() };
                 if let Some(part) = self.workers.get_mut(owner) {
-                    part.listeners.push((socket, Arc::clone(&layers), others));
+                    part.sockets.push(Socket {
+                        bound: socket,
+                        layers: Arc::clone(&layers),
+                        others,
+                    });
                 }
             }
         }
@@ -157,7 +172,7 @@ impl<A: Application> Worker<A> {
         let http = Rc::new(Http::new(Rc::clone(&services), self.application));
         let heartbeat = spawn_local(heartbeat(Rc::clone(&services)));
         let mut accepting = Vec::new();
-        for (bound, layers, others) in self.part.listeners {
+        for Socket { bound, layers, others } in self.part.sockets {
             let listener = bound.listen()?;
             let http = Rc::clone(&http);
             accepting.push(spawn_local(accept_from(listener, layers, others, http)));
@@ -224,7 +239,7 @@ async fn heartbeat(services: Rc<Services>) {
 async fn accept_from<A: Application>(
     mut listener: Box<dyn Listener>,
     layers: Layers,
-    others: Vec<mpsc::Sender<(Accepted, Layers)>>,
+    others: Vec<mpsc::Sender<Handover>>,
     http: Rc<Http<A>>,
 ) {
     let mut errors = AcceptErrors::new();

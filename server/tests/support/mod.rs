@@ -1,5 +1,6 @@
 //! A server in memory, on virtual time, and a client that speaks octets.
 #![allow(dead_code, unreachable_pub)] // each test file uses its part
+#![allow(clippy::unwrap_used)] // a test fails by panicking
 
 use std::sync::Arc;
 use std::time::Duration;

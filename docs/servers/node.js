@@ -1,0 +1,55 @@
+// Node's own http module with as little on top as the capabilities need: what is judged is Node.
+'use strict';
+const http = require('http');
+
+const page = '<!DOCTYPE html><title>node</title>\n';
+
+const routes = {
+  '/': (req, res) => {
+    res.setHeader('Content-Type', 'text/html');
+    res.end(req.method === 'HEAD' ? undefined : page);
+  },
+  '/echo': (req, res) => {
+    const parts = [];
+    req.on('data', (part) => parts.push(part));
+    req.on('end', () => {
+      res.setHeader('Content-Type', 'application/octet-stream');
+      res.end(Buffer.concat(parts));
+    });
+  },
+  '/stream': (req, res) => {
+    res.setHeader('Content-Type', 'text/plain');
+    for (let line = 0; line < 3; line++) res.write(`line ${line}\n`);
+    res.end();
+  },
+  '/early-hints': (req, res) => {
+    res.writeEarlyHints({ link: '</a.css>; rel=preload' });
+    res.setHeader('Content-Type', 'text/plain');
+    res.end('done\n');
+  },
+};
+
+const server = http.createServer((req, res) => {
+  // Node leaves the request target as it came; an application has to know the absolute form.
+  const target = req.url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/^(?!\/)/, '/');
+  const path = target.replace(/\?.*/, '').replace(/^\/stream\/.*/, '/stream');
+  const route = routes[path];
+  if (!route) {
+    res.statusCode = 404;
+    res.setHeader('Content-Type', 'text/plain');
+    return res.end('not found\n');
+  }
+  if (path !== '/echo' && !['GET', 'HEAD', 'POST'].includes(req.method)) {
+    res.statusCode = 405;
+    res.setHeader('Allow', 'GET, HEAD, POST');
+    res.setHeader('Content-Type', 'text/plain');
+    return res.end('method not allowed\n');
+  }
+  if (path === '/' && req.method === 'POST') {
+    req.resume();
+    req.on('end', () => route(req, res));
+    return;
+  }
+  route(req, res);
+});
+server.listen(18084, '127.0.0.1', () => console.log('listening'));
