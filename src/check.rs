@@ -235,6 +235,9 @@ fn known_deviations(args: &CheckArgs, entries: &[Entry]) -> Result<known::KnownS
     known::read(&read_text(path)?, ids).map_err(|error| in_file(path, &error))
 }
 
+/// Writes a report as text.
+type Writer = fn(&Report) -> String;
+
 /// Prints the report and writes the files asked for.
 fn deliver(args: &CheckArgs, report: &Report) -> Result<(), Refusal> {
     let to_stdout = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
@@ -242,7 +245,7 @@ fn deliver(args: &CheckArgs, report: &Report) -> Result<(), Refusal> {
         let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         print(&write_terminal(report, colour))?;
     }
-    let files: [(&Option<PathBuf>, fn(&Report) -> String); 4] = [
+    let files: [(&Option<PathBuf>, Writer); 4] = [
         (&args.json, write_json),
         (&args.junit, write_junit),
         (&args.markdown, write_markdown),

@@ -17,10 +17,13 @@ use crate::transcript::{End, Reader, Requests, Response, Transcript, Way};
 
 /// A connection and the record of what happened on it.
 pub(crate) struct Connection {
-    halves: Option<(ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>)>,
+    halves: Option<Halves>,
     record: Rc<RefCell<Record>>,
     opened: Instant,
 }
+
+/// Its two directions.
+type Halves = (ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>);
 
 /// What is known of a connection so far; outlives it.
 #[derive(Debug, Default)]
@@ -105,7 +108,7 @@ impl Connection {
     /// Sends `octets` while reading goes on. Each write may take `patience`.
     pub(crate) async fn send(&mut self, octets: &[u8], patience: Duration) -> Waited {
         let mut rest = octets;
-        let mut buffer = vec![0; READ_SIZE];
+        let mut buffer = [0; READ_SIZE];
         while !rest.is_empty() {
             let Some((read, write)) = &mut self.halves else { return Waited::Closed };
             if self.record.borrow().transcript.end != End::Open {
@@ -113,7 +116,10 @@ impl Connection {
             }
             let deadline = Instant::now() + patience;
             tokio::select! {
+                // Reading goes first: a refusal that waits to be read is lost when the next write
+                // makes the peer reset the connection.
                 biased;
+                received = read.read(&mut buffer) => self.note_received(received, &buffer),
                 written = async {
                     let len = write.write(rest).await?;
                     write.flush().await?;
@@ -126,7 +132,6 @@ impl Connection {
                     }
                     _ => return self.drain(patience).await,
                 },
-                received = read.read(&mut buffer) => self.note_received(received, &buffer),
                 () = tokio::time::sleep_until(deadline) => {
                     self.note_timeout();
                     return Waited::TimedOut;
@@ -144,7 +149,7 @@ impl Connection {
         deadline: Instant,
         mut done: impl FnMut(&Self) -> bool,
     ) -> Waited {
-        let mut buffer = vec![0; READ_SIZE];
+        let mut buffer = [0; READ_SIZE];
         loop {
             if done(self) {
                 return Waited::Happened;
@@ -207,13 +212,14 @@ impl Connection {
     fn note_received(&self, received: io::Result<usize>, buffer: &[u8]) {
         let Record { reader, requests, transcript } = &mut *self.record.borrow_mut();
         match received {
-            // A TLS peer that closes without an alert ends the octets all the same.
             Ok(0) => {
                 transcript.end = End::Fin;
                 reader.close(true);
             }
+            // A TLS peer that closes without an alert ends the octets all the same.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 transcript.end = End::Fin;
+                transcript.without_alert = true;
                 reader.close(true);
             }
             Err(_) => {
@@ -251,7 +257,7 @@ impl Record {
 const DIAL_PATIENCE: u32 = 4;
 
 /// Octets read at once.
-const READ_SIZE: usize = 16 * 1024;
+const READ_SIZE: usize = 4096;
 
 /// Octets read from one connection: no case asks for so much, and no peer may make us keep more.
 const MAX_RECEIVED: u64 = 64 * 1024 * 1024;

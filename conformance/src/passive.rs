@@ -9,6 +9,7 @@ use crate::transcript::{End, Framing, Response, Transcript};
 /// What each rule has said so far.
 pub(crate) struct Watch {
     tallies: Vec<Tally>,
+    tls: bool,
 }
 
 /// What one rule has said.
@@ -22,19 +23,21 @@ pub(crate) struct Tally {
 }
 
 impl Watch {
-    pub(crate) fn new() -> Self {
+    /// Watches a target that is reached over TLS or in the clear.
+    pub(crate) fn new(tls: bool) -> Self {
         let tally = |rule| Tally { rule, held: 0, broken: 0, examples: Vec::new() };
-        Self { tallies: monitor::rules().map(tally).collect() }
+        Self { tallies: monitor::rules().map(tally).collect(), tls }
     }
 
     /// Takes the responses of a connection of the case of that id.
     pub(crate) fn see(&mut self, id: &str, transcript: &Transcript) {
+        let tls = self.tls;
         for (at, response) in transcript.responses.iter().enumerate() {
             // What only our patience cut short says nothing about the server.
             if response.fault.is_some() && transcript.end == End::Open {
                 continue;
             }
-            let observed = observe(transcript, at, response);
+            let observed = observe(transcript, at, response, tls);
             for tally in &mut self.tallies {
                 match (tally.rule.check)(&observed) {
                     Finding::Idle => {}
@@ -92,7 +95,12 @@ fn level(rule: &Rule) -> Level {
     }
 }
 
-fn observe<'a>(transcript: &'a Transcript, at: usize, response: &'a Response) -> Observed<'a> {
+fn observe<'a>(
+    transcript: &'a Transcript,
+    at: usize,
+    response: &'a Response,
+    tls: bool,
+) -> Observed<'a> {
     let number = response.answers;
     let asked = transcript.requests.asked(number).map(|asked| Asked {
         method: asked.method.as_bytes(),
@@ -123,6 +131,7 @@ fn observe<'a>(transcript: &'a Transcript, at: usize, response: &'a Response) ->
         content: &response.content,
         until_close: response.framing == Framing::UntilClose,
         behind,
+        closure_alert: (tls && behind == Behind::Close).then_some(!transcript.without_alert),
         ..Observed::new(&response.head, response.status)
     }
     .with_chunk_framing(&response.chunk_framing)
@@ -146,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_rule_is_counted_once_with_its_first_examples() {
-        let mut watch = Watch::new();
+        let mut watch = Watch::new(false);
         for case in ["a", "b", "c", "d"] {
             watch.see(case, &transcript("HTTP/1.1 200 OK\r\n\r\n", End::Fin));
         }
@@ -160,13 +169,13 @@ mod tests {
 
     #[test]
     fn a_rule_that_never_came_up_is_skipped() {
-        let watch = Watch::new();
+        let watch = Watch::new(false);
         assert_eq!(judgement(&watch, "h1.passive.allow-on-405").verdict, Verdict::Skip);
     }
 
     #[test]
     fn a_close_of_our_own_needs_no_announcement() {
-        let mut watch = Watch::new();
+        let mut watch = Watch::new(false);
         let mut seen = transcript("HTTP/1.1 200 OK\r\n\r\n", End::Fin);
         watch.see("behind octets that are no request", &seen);
         seen.requests.sent(b"GET / HTTP/1.1\r\n\r\n");

@@ -12,7 +12,7 @@ use crate::suites::{self, CodeCase};
 #[derive(Clone, Debug)]
 pub enum Entry {
     /// From a file.
-    Data(Case),
+    Data(Box<Case>),
     /// In code.
     Code(CodeCase),
     /// A passive rule, which has no probe of its own.
@@ -51,7 +51,7 @@ pub fn load(dir: Option<&Path>) -> Result<Vec<Entry>, String> {
         loader.dir(dir);
     }
     let data = loader.finish().map_err(|errors| errors.to_string())?;
-    let data = data.into_iter().map(Entry::Data);
+    let data = data.into_iter().map(|case| Entry::Data(Box::new(case)));
     let code = code.into_iter().map(Entry::Code);
     let rules = rules.into_iter().map(Entry::Passive);
     let mut entries: Vec<_> = data.chain(code).chain(rules).collect();

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use falconry_fixtures::{Level, Meta, Values};
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
@@ -107,16 +107,12 @@ async fn run_here(
         played = all.iter().filter(is_active).collect();
     }
     let played: Vec<Rc<Entry>> = played.into_iter().map(|entry| Rc::new(entry.clone())).collect();
-    let bar = if settings.progress {
-        ProgressBar::new(played.len() as u64)
-    } else {
-        ProgressBar::hidden()
-    };
+    let bar = progress_bar(settings.progress, played.len());
     let mut results = play_all(&subject, settings, &played, &bar).await;
     try_again_alone(&subject, settings, &played, &mut results, &bar).await;
     bar.finish_and_clear();
 
-    let mut watch = Watch::new();
+    let mut watch = Watch::new(subject.values.scheme == "https");
     for transcript in first.transcripts() {
         watch.see("h1.server.answers", &transcript);
     }
@@ -139,6 +135,18 @@ async fn run_here(
     }
     report.took = started.elapsed();
     report
+}
+
+/// A bar that shows itself only where standard error is a terminal.
+fn progress_bar(wanted: bool, cases: usize) -> ProgressBar {
+    if !wanted {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(cases as u64);
+    match ProgressStyle::with_template("  {bar:32} {pos}/{len} {msg}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
 }
 
 /// What one attempt at a case gave.

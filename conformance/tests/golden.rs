@@ -1,4 +1,5 @@
 //! Every report format, as it was last approved. `UPDATE_GOLDEN=1` rewrites the files.
+#![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
 use std::path::Path;
 use std::time::Duration;
@@ -133,6 +134,9 @@ fn terminal_reports_are_as_approved() {
     check("report.txt", &write_terminal(&report(), false));
     check("report-colour.txt", &write_terminal(&report(), true));
     check("report-strict.txt", &write_terminal(&Report { strict: true, ..report() }, false));
+    let mut many = report();
+    many.cases.extend((10..20).map(|at| case(&format!("h1.z.{at}"), Verdict::Fail, "as above")));
+    check("many.txt", &write_terminal(&many, false));
     check("clean.txt", &write_terminal(&clean(), false));
     check("unmet.txt", &write_terminal(&unmet(), false));
 }

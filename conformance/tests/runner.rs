@@ -1,4 +1,5 @@
 //! The runner itself, against peers in memory on virtual time.
+#![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
 mod support;
 
@@ -61,7 +62,7 @@ fn entries(cases: &[(&str, &str, &str)]) -> Vec<Entry> {
         );
         loader.text(&format!("{id}.toml"), &text);
     }
-    loader.finish().unwrap().into_iter().map(Entry::Data).collect()
+    loader.finish().unwrap().into_iter().map(|case| Entry::Data(Box::new(case))).collect()
 }
 
 fn run_on(late: Late, entries: &[Entry], settings: &Settings) -> Report {

@@ -8,8 +8,9 @@ use super::{CaseResult, Report};
 use crate::judge::Verdict;
 use crate::transcript::{End, Transcript, Way};
 
-/// The report as JSON, in version [`SCHEMA`] of its schema.
+/// The report as JSON, in version 1 of its schema.
 pub fn write_json(report: &Report) -> String {
+    let mended = report.cases.iter().filter(|case| case.is_mended());
     let document = Document {
         schema: SCHEMA,
         falconry: &report.version,
@@ -28,6 +29,7 @@ pub fn write_json(report: &Report) -> String {
         took_ms: millis(report.took),
         summary: Verdict::ALL.iter().map(|v| (v.name(), report.count(*v))).collect(),
         failures: report.failures().map(|case| case.id.as_str()).collect(),
+        mended: mended.map(|case| case.id.as_str()).collect(),
         cases: report.cases.iter().map(case).collect(),
     };
     // Maps have string keys and nothing is fallible: this document always serialises.
@@ -50,6 +52,7 @@ struct Document<'a> {
     took_ms: u64,
     summary: BTreeMap<&'static str, usize>,
     failures: Vec<&'a str>,
+    mended: Vec<&'a str>,
     cases: Vec<Case<'a>>,
 }
 

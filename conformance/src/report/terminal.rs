@@ -81,8 +81,22 @@ impl Page {
     }
 
     fn details(&mut self, report: &Report) {
-        for case in report.cases.iter().filter(|case| case.counts(report.strict)) {
-            self.failure(case, &report.shell);
+        for (at, case) in report.failures().enumerate() {
+            if at < IN_FULL {
+                self.failure(case, &report.shell);
+            } else {
+                if at == IN_FULL {
+                    self.line("");
+                }
+                self.brief(case);
+            }
+        }
+        if report.failures().count() > IN_FULL {
+            self.line("");
+            self.line(format!(
+                "Octets are shown of the first {IN_FULL} alone; `--filter ID` shows those of one, \
+                 `--markdown FILE` writes them all."
+            ));
         }
         for verdict in [Verdict::Warn, Verdict::Weak] {
             let mut cases = report
@@ -96,15 +110,19 @@ impl Page {
                 self.line("");
             }
             for case in cases {
-                let name = self.verdict(verdict, verdict.name());
-                self.line(format!("{name}  {}  {}", case.id, case.title));
-                self.line(format!("      {}{}", reason(case), examples(case)));
+                self.brief(case);
             }
         }
         for case in report.cases.iter().filter(|case| case.is_mended()) {
             self.line("");
             self.line(format!("{} passes again; drop it from the baseline file.", case.id));
         }
+    }
+
+    fn brief(&mut self, case: &CaseResult) {
+        let name = self.verdict(case.verdict, case.verdict.name());
+        self.line(format!("{name}  {}  {}", case.id, case.title));
+        self.line(format!("      {}{}", reason(case), examples(case)));
     }
 
     fn failure(&mut self, case: &CaseResult, shell: &str) {
@@ -193,6 +211,9 @@ fn examples(case: &CaseResult) -> String {
         format!(" (in {})", case.examples.join(", "))
     }
 }
+
+/// Failures shown with their octets: as many as one would read before mending the first.
+const IN_FULL: usize = 10;
 
 /// Octets shown of each direction.
 const MAX_SHOWN: usize = 1200;

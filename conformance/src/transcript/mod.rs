@@ -32,6 +32,8 @@ pub struct Transcript {
     pub garbage: Option<Garbage>,
     /// How the connection stands.
     pub end: End,
+    /// Whether the peer closed a TLS connection without a closure alert.
+    pub without_alert: bool,
     /// Whether a wait ended because patience did.
     pub timed_out: bool,
     /// Whether our side was closed before the peer's was.

@@ -1,5 +1,6 @@
 //! Servers in memory, on virtual time.
 #![allow(dead_code, unreachable_pub)] // each test file uses its part
+#![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
 use std::rc::Rc;
 

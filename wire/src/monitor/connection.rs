@@ -32,6 +32,15 @@ pub(super) const RULES: &[Rule] = &[
         check: nothing_behind_close,
     },
     Rule {
+        id: "h1.passive.closure-alert",
+        title: "a close over TLS is preceded by a closure alert",
+        why: "Without it a client cannot tell the server's close from an attacker's.",
+        level: Level::Must,
+        section: Section::new(9112, "9.8"),
+        requirements: &["rfc9112-9.8-5"],
+        check: closure_alert,
+    },
+    Rule {
         id: "h1.passive.connection-options",
         title: "Connection lists tokens",
         why: "An option of another shape is ignored by some hops and removed by others.",
@@ -151,6 +160,11 @@ fn nothing_behind_close(response: &Observed<'_>) -> Finding {
     })
 }
 
+fn closure_alert(response: &Observed<'_>) -> Finding {
+    let Some(alert) = response.closure_alert else { return Finding::Idle };
+    Finding::of(alert, || format!("a bare close behind a {}", response.status))
+}
+
 fn connection_options(response: &Observed<'_>) -> Finding {
     Finding::when(response.has(CONNECTION), || {
         let options = response.members(CONNECTION);
@@ -217,6 +231,16 @@ mod tests {
         bites("end-to-end-fields", 200, &["Connection: close"], &["Connection: cache-control"]);
         bites("switched-protocol", 101, &["Upgrade: echo"], &["Connection: upgrade", "Upgrade:"]);
         bites("upgrade-required", 426, &["Upgrade: echo"], &["A: 1"]);
+    }
+
+    #[test]
+    fn a_close_over_tls_is_alerted() {
+        let plain = Observed::new(b"HTTP/1.1 200 OK\r\n\r\n", 200);
+        assert_eq!(find("closure-alert", &plain), Finding::Idle);
+        let alerted = Observed { closure_alert: Some(true), ..plain.clone() };
+        assert_eq!(find("closure-alert", &alerted), Finding::Held);
+        let bare = Observed { closure_alert: Some(false), ..plain };
+        assert!(matches!(find("closure-alert", &bare), Finding::Broken(_)));
     }
 
     #[test]

@@ -91,6 +91,9 @@ pub struct Observed<'a> {
     pub trailers: Vec<(&'a [u8], Cow<'a, [u8]>)>,
     /// What came behind it.
     pub behind: Behind,
+    /// Whether a closure alert came before the close behind it; `None` where it is not the last response
+    /// of a TLS connection that the peer closed.
+    pub closure_alert: Option<bool>,
 }
 
 /// The request that a response answers.
@@ -153,6 +156,7 @@ impl<'a> Observed<'a> {
             chunk_framing: &[],
             trailers: Vec::new(),
             behind: Behind::Nothing,
+            closure_alert: None,
         }
     }
 

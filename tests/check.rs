@@ -1,0 +1,94 @@
+//! `falconry check` as its users meet it: exit codes, messages, files.
+#![allow(clippy::unwrap_used)] // a helper that fails fails its test
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+fn check(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_falconry")).arg("check").args(arguments).output().unwrap()
+}
+
+/// A file of this test run.
+fn file(name: &str, text: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+/// Asserts that these arguments are refused with a sentence that holds `word`.
+fn refused(arguments: &[&str], word: &str) {
+    let output = check(arguments);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+    assert!(message.contains(word), "{arguments:?}: {message}");
+}
+
+#[test]
+fn a_newcomer_sees_the_reference_server_hold() {
+    let output = check(&["--filter", "h1.host.*"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("All demands held."), "{text}");
+}
+
+#[test]
+fn bad_arguments_are_refused_with_a_sentence_that_helps() {
+    let caps = file("bad-caps.toml", "ecko = '/echo'");
+    let known = file("bad-known.toml", "[known.'h1.nothing.of-the-kind']\nverdict = 'fail'");
+    let pem = file("bad.pem", "no certificate");
+    refused(&["--filter", "h1.feilds.*"], "did you mean");
+    refused(&["--filter", "h1.["], "is no filter");
+    refused(&["--level", "perhaps"], "possible values");
+    refused(&["--tag", "nonesuch"], "no case has the tag");
+    refused(&["--explain", "h1.host.mising"], "did you mean");
+    refused(&["--timeout", "soon"], "500ms");
+    refused(&["--jobs", "0"], "1..=1024");
+    refused(&["ftp://localhost"], "no scheme to check");
+    refused(&["localhost"], "no port");
+    refused(&["--caps", caps.to_str().unwrap()], "did you mean echo");
+    refused(&["--caps", "/nonexistent.toml"], "/nonexistent.toml");
+    refused(&["--baseline", known.to_str().unwrap()], "is no case");
+    refused(&["--cases", "/nonexistent"], "/nonexistent");
+    refused(&["https://localhost:1", "--verify", pem.to_str().unwrap()], "certificate");
+}
+
+#[test]
+fn a_target_that_is_not_there_is_told_from_failures() {
+    let output = check(&["unix:/nonexistent.sock"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("cannot connect"));
+}
+
+#[test]
+fn reports_go_to_files_and_to_standard_output() {
+    let junit = file("report.xml", "");
+    let output =
+        check(&["--filter", "h1.dates.*", "--json", "-", "--junit", junit.to_str().unwrap()]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.starts_with("{\n  \"schema\": 1,"), "{text}");
+    assert!(fs::read_to_string(junit).unwrap().contains("<testsuites"));
+}
+
+#[test]
+fn a_case_of_ones_own_runs_and_becomes_a_known_deviation() {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("own-cases");
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(
+        dir.join("own.toml"),
+        "[[case]]\nid = \"own.teapot\"\ntitle = \"a teapot\"\nwhy = \"Tea.\"\nlevel = \"MUST\"\n\
+         rfc = [\"RFC 2324 §2.3.2\"]\npass = [\"418 close\"]\n\
+         send = \"GET / HTTP/1.1\\r\\nHost: {host}\\r\\nConnection: close\\r\\n\\r\\n\"\n",
+    )
+    .unwrap();
+    let known = file("own-known.toml", "");
+    let (dir, known) = (dir.to_str().unwrap(), known.to_str().unwrap());
+    let arguments = ["--cases", dir, "--filter", "own.teapot"];
+    let first = check(&[&arguments[..], &["--write-baseline", known]].concat());
+    assert_eq!(first.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&first.stdout);
+    assert!(text.contains("expected 418 close, got 200 close"), "{text}");
+    assert!(text.contains("| nc 127.0.0.1"), "{text}");
+    let second = check(&[&arguments[..], &["--baseline", known]].concat());
+    assert_eq!(second.status.code(), Some(0));
+}
