@@ -115,8 +115,9 @@ pub(crate) fn judge_data(case: &Case, transcript: &Transcript, values: &Values) 
 
 /// Which list of the case accepts what was seen.
 fn accepted(case: &Case, transcript: &Transcript) -> Option<Accepted> {
-    let faulty = transcript.responses.iter().any(|response| response.fault.is_some());
-    if faulty || transcript.garbage.is_some() {
+    let cut = is_refusal_cut_by_reset(transcript);
+    let faults = transcript.responses.iter().filter(|response| response.fault.is_some()).count();
+    if faults > usize::from(cut) || transcript.garbage.is_some() {
         return None;
     }
     let statuses: Vec<_> = transcript.responses.iter().map(|response| response.status).collect();
@@ -124,7 +125,20 @@ fn accepted(case: &Case, transcript: &Transcript) -> Option<Accepted> {
         End::Open => OutcomeEnd::Open,
         End::Fin | End::Reset => OutcomeEnd::Closed,
     };
-    case.outcomes.judge(&statuses, end)
+    match case.outcomes.judge(&statuses, end)? {
+        Accepted::Pass if cut => Some(Accepted::Weak),
+        accepted => Some(accepted),
+    }
+}
+
+/// Whether the last response refuses, and a reset took its end away.
+///
+/// RFC 9112 §9.6: a server that closes while we still send risks just that. The status was given, so
+/// the refusal is judged; no rule forbids the reset, so it makes it weak and no more.
+fn is_refusal_cut_by_reset(transcript: &Transcript) -> bool {
+    let last = transcript.responses.last();
+    transcript.end == End::Reset
+        && last.is_some_and(|response| response.fault.is_some() && response.status >= 400)
 }
 
 /// The outcomes that pass, in the words of case files; the best there is where none passes.
@@ -173,4 +187,33 @@ pub(crate) fn judge_code(level: Level, result: Result<(), Miss>) -> Judgement {
         MissKind::Broken => Verdict::Broken,
     };
     Judgement::new(verdict, miss.what)
+}
+
+#[cfg(test)]
+mod tests {
+    use falconry_fixtures::Loader;
+
+    use super::*;
+    use crate::transcript::Response;
+
+    #[test]
+    fn a_refusal_cut_by_a_reset_is_weak_and_any_other_answer_a_miss() {
+        let mut loader = Loader::new(None);
+        loader.text(
+            "t.toml",
+            "[[case]]\nid = \"t.a\"\ntitle = \"t\"\nwhy = \"w\"\nlevel = \"INTEROP\"\n\
+             send = \"GET / HTTP/1.1\\r\\n\\r\\n\"\npass = [\"any close\"]\n",
+        );
+        let cases = loader.finish().unwrap();
+        let values = Values::reference("localhost", "http");
+        let judge = |status, end| {
+            let fault = Some("cut".to_owned());
+            let response = Response { status, fault, ..Response::default() };
+            let transcript = Transcript { responses: vec![response], end, ..Transcript::default() };
+            judge_data(&cases[0], &transcript, &values).verdict
+        };
+        assert_eq!(judge(431, End::Reset), Verdict::Weak);
+        assert_eq!(judge(431, End::Fin), Verdict::Warn);
+        assert_eq!(judge(200, End::Reset), Verdict::Warn);
+    }
 }

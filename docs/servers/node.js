@@ -23,27 +23,33 @@ const routes = {
     res.end();
   },
   '/early-hints': (req, res) => {
-    res.writeEarlyHints({ link: '</a.css>; rel=preload' });
+    // Node sends what it is told to, whatever the version of the client.
+    if (req.httpVersion !== '1.0') res.writeEarlyHints({ link: '</a.css>; rel=preload' });
     res.setHeader('Content-Type', 'text/plain');
     res.end('done\n');
   },
 };
 
+const methods = { '/': ['GET', 'HEAD', 'POST'], '/echo': ['POST', 'PUT'] };
+
+const refuse = (res, status, text) => {
+  res.statusCode = status;
+  res.setHeader('Content-Type', 'text/plain');
+  res.end(`${text}\n`);
+};
+
 const server = http.createServer((req, res) => {
-  // Node leaves the request target as it came; an application has to know the absolute form.
+  // Node leaves the request target as it came; an application has to know the absolute form, and
+  // to refuse one without a host or with user information.
+  if (/^https?:\/\/(?:[/?#:]|$|[^/?#]*@)/i.test(req.url)) return refuse(res, 400, 'bad authority');
   const target = req.url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/^(?!\/)/, '/');
   const path = target.replace(/\?.*/, '').replace(/^\/stream\/.*/, '/stream');
   const route = routes[path];
-  if (!route) {
-    res.statusCode = 404;
-    res.setHeader('Content-Type', 'text/plain');
-    return res.end('not found\n');
-  }
-  if (path !== '/echo' && !['GET', 'HEAD', 'POST'].includes(req.method)) {
-    res.statusCode = 405;
-    res.setHeader('Allow', 'GET, HEAD, POST');
-    res.setHeader('Content-Type', 'text/plain');
-    return res.end('method not allowed\n');
+  if (!route) return refuse(res, 404, 'not found');
+  const allowed = methods[path] || ['GET', 'HEAD'];
+  if (!allowed.includes(req.method)) {
+    res.setHeader('Allow', allowed.join(', '));
+    return refuse(res, 405, 'method not allowed');
   }
   if (path === '/' && req.method === 'POST') {
     req.resume();

@@ -103,7 +103,7 @@ fn entity_tags() -> Vec<CodeCase> {
             Meta::new(
                 "h1.conditional.if-none-match.any",
                 Level::Must,
-                "If-None-Match: * on what exists",
+                "If-None-Match: * on what exists and has a validator",
                 "The star matches whatever is there.",
             )
             .rfc(9110, "13.1.2")
@@ -271,7 +271,13 @@ async fn none_match_other(probe: &Probe) -> Result<(), Miss> {
 }
 
 async fn none_match_any(probe: &Probe) -> Result<(), Miss> {
-    probe.get("/").await?.expect_status(&[200])?;
+    let plain = probe.get("/").await?;
+    plain.expect_status(&[200])?;
+    // RFC 9110 §13.1: preconditions compare validators; where there are none, the server has nothing
+    // to show that it could evaluate them.
+    if plain.field("ETag").is_none() && plain.field("Last-Modified").is_none() {
+        return Err(Miss::skip("the root has no validator"));
+    }
     conditional(probe, &[("If-None-Match", "*")]).await?.expect_status(&[304])
 }
 
@@ -628,6 +634,19 @@ async fn order_of_evaluation(probe: &Probe) -> Result<(), Miss> {
     let Tagged { tag, .. } = Tagged::get_strong(probe, "/").await?;
     let dated = Dated::get(probe, "/").await?;
     let (same, before) = (dated.fixdate(), dated.day_before());
+    // What a server ignores altogether, the cases of that field say; here only the order counts.
+    let alone: [(&str, &str, u16); 4] = [
+        ("If-Match", "\"kestrel\"", 412),
+        ("If-Unmodified-Since", &before, 412),
+        ("If-None-Match", &tag, 304),
+        ("If-Modified-Since", &same, 304),
+    ];
+    let mut known = Vec::new();
+    for (name, value, status) in alone {
+        if conditional(probe, &[(name, value)]).await?.status == status {
+            known.push(name);
+        }
+    }
     let rows: [(&[(&str, &str)], u16); 9] = [
         (&[("If-Match", &tag), ("If-None-Match", &tag)], 304),
         (&[("If-Match", "\"kestrel\""), ("If-None-Match", &tag)], 412),
@@ -642,6 +661,11 @@ async fn order_of_evaluation(probe: &Probe) -> Result<(), Miss> {
             200,
         ),
     ];
+    let evaluated = |fields: &[(&str, &str)]| fields.iter().all(|(name, _)| known.contains(name));
+    let rows: Vec<_> = rows.into_iter().filter(|(fields, _)| evaluated(fields)).collect();
+    if rows.is_empty() {
+        return Err(Miss::skip("the root heeds fewer than two preconditions"));
+    }
     for (fields, expected) in rows {
         let got = conditional(probe, fields).await?.status;
         if got != expected {
@@ -693,7 +717,10 @@ async fn ignored_on_redirect(probe: &Probe) -> Result<(), Miss> {
 
 async fn ignored_on_not_allowed(probe: &Probe) -> Result<(), Miss> {
     let path = probe.capability(Capability::GetOnly)?;
-    probe.fetch(&Request::new("DELETE", path)).await?.expect_class(4)?;
+    let status = probe.fetch(&Request::new("DELETE", path)).await?.status;
+    if status < 300 {
+        return Err(Miss::skip(format!("DELETE of {path} is answered {status}")));
+    }
     conditions_change_nothing(probe, "DELETE", path).await
 }
 

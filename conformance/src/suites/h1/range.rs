@@ -519,7 +519,7 @@ fn refused_or_ignored() -> Vec<CodeCase> {
         CodeCase::new(
             case(
                 "h1.range.invalid",
-                Level::Should,
+                Level::Interop,
                 "ranges that break the grammar",
                 "One bad member spoils the set; guessing what was meant gives the wrong octets.",
             )
@@ -639,16 +639,20 @@ async fn behind_preconditions(probe: &Probe) -> Result<(), Miss> {
     let path = probe.capability(Capability::File)?;
     let Tagged { tag, .. } = Tagged::get_strong(probe, path).await?;
     let request = Request::get(path).field("Range", "bytes=0-4");
-    let rows = [
-        (request.clone().field("If-None-Match", &tag), 304),
-        (request.clone().field("If-Match", "\"kestrel\""), 412),
-        (request.clone().field("If-None-Match", &tag).field("If-Range", &tag), 304),
-        (request.field("If-Match", "\"kestrel\"").field("If-Range", &tag), 412),
-    ];
-    for (request, expected) in rows {
+    let mut heeded = false;
+    for (name, value, expected) in
+        [("If-None-Match", tag.as_str(), 304), ("If-Match", "\"kestrel\"", 412)]
+    {
+        // A condition that is ignored without Range as well is a matter of its own cases.
+        if probe.fetch(&Request::get(path).field(name, value)).await?.status != expected {
+            continue;
+        }
+        heeded = true;
+        let request = request.clone().field(name, value);
         probe.fetch(&request).await?.expect_status(&[expected])?;
+        probe.fetch(&request.field("If-Range", &tag)).await?.expect_status(&[expected])?;
     }
-    Ok(())
+    if heeded { Ok(()) } else { Err(Miss::skip(format!("{path} heeds no precondition"))) }
 }
 
 fn if_range() -> Vec<CodeCase> {
