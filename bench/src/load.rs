@@ -55,7 +55,7 @@ pub(crate) async fn probe(address: SocketAddr, path: &str, close: bool) -> Resul
     let mut stream = connect(address).await?;
     stream.write_all(&request(path, address, close)).await?;
     let response = timeout(PATIENCE, whole_response(&mut stream)).await;
-    Ok(response.context("no response")??)
+    response.context("no response")?
 }
 
 /// Reads one response with Content-Length; gives its length.

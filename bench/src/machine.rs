@@ -58,7 +58,8 @@ pub(crate) fn cpu_model() -> String {
         let line = text.lines().find(|line| line.starts_with(name))?;
         Some(line.split_once(':')?.1.trim().to_owned())
     };
-    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    // Not what this thread may use: it is pinned to one of them.
+    let count = text.lines().filter(|line| line.starts_with("processor")).count();
     let model = value("model name").unwrap_or_else(|| "unknown CPU".to_owned());
     format!("{model}, {count} CPUs")
 }

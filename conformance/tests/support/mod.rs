@@ -30,9 +30,9 @@ pub fn subject(dial: Rc<dyn Dial>) -> Subject {
     }
 }
 
-/// The reference server, started for this test.
-pub fn reference() -> Subject {
-    let (connector, listener) = memory::listener(MemoryOptions::default());
+/// The reference server, started for this test, behind a transport with these options.
+pub fn reference(options: MemoryOptions) -> Subject {
+    let (connector, listener) = memory::listener(options);
     let application = application(ReferenceOptions::default());
     let server = Server::new(application).listen(Endpoint::bound(listener));
     spawn_local(server.into_worker().unwrap().run(std::future::pending()));

@@ -65,7 +65,7 @@ impl<'c> Request<'c> {
     /// Equivalent URIs then name one resource (RFC 9110 §4.2.3, RFC 3986 §6.2.2). Other escapes stay
     /// as they are: an encoded slash is no slash. Borrows in the usual case that nothing changes.
     pub fn normalised_path(&self) -> Cow<'c, [u8]> {
-        if memchr_escape_or_dot(self.path) {
+        if may_change(self.path) {
             Cow::Owned(remove_dot_segments(&decode_unreserved(self.path)))
         } else {
             Cow::Borrowed(self.path)
@@ -81,11 +81,16 @@ impl<'c> Request<'c> {
     }
 }
 
-fn memchr_escape_or_dot(path: &[u8]) -> bool {
-    path.iter().enumerate().any(|(i, octet)| {
-        *octet == b'%'
-            || (*octet == b'.' && i.checked_sub(1).and_then(|p| path.get(p)) == Some(&b'/'))
-    })
+/// Whether there is an escape, or a segment that begins with a dot: without either nothing changes.
+fn may_change(path: &[u8]) -> bool {
+    let mut begins_segment = false;
+    for octet in path {
+        if *octet == b'%' || (begins_segment && *octet == b'.') {
+            return true;
+        }
+        begins_segment = *octet == b'/';
+    }
+    false
 }
 
 fn decode_unreserved(path: &[u8]) -> Vec<u8> {

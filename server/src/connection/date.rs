@@ -1,41 +1,47 @@
-//! The Date field line, formatted once a second and copied from then on.
+//! The field lines that most responses begin with, formatted once a second and copied from then on.
 
 use std::cell::{Cell, RefCell};
 use std::time::SystemTime;
 
-/// `Date: Sun, 06 Nov 1994 08:49:37 GMT` with its line end.
-type DateLine = [u8; 37];
+/// What stands in front of the formatted date.
+const NAME: &[u8] = b"Date: ";
 
-/// The current Date field line (RFC 9110 §6.6.1). The worker's heartbeat refreshes it.
+/// The current Date field line (RFC 9110 §6.6.1), and Server behind it. The worker's heartbeat
+/// refreshes it.
 pub(crate) struct DateCache {
-    line: RefCell<DateLine>,
+    lines: RefCell<Vec<u8>>,
+    server: &'static [u8],
     now: Cell<SystemTime>,
 }
 
 impl DateCache {
-    pub(crate) fn new() -> Self {
+    /// A cache of the lines of now, with a Server line or without.
+    pub(crate) fn new(server_field: bool) -> Self {
         let now = SystemTime::now();
-        let cache = Self { line: RefCell::new([0; 37]), now: Cell::new(now) };
+        let server: &[u8] = if server_field { b"Server: falconry\r\n" } else { b"" };
+        let cache = Self { lines: RefCell::default(), server, now: Cell::new(now) };
         cache.refresh(now);
         cache
     }
 
     /// Formats the line anew.
     pub(crate) fn refresh(&self, now: SystemTime) {
-        let mut line = *b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
-        let date = httpdate::fmt_http_date(now);
-        if let Some(place) = line.get_mut(6..35)
-            && place.len() == date.len()
-        {
-            place.copy_from_slice(date.as_bytes());
+        let mut lines = self.lines.borrow_mut();
+        lines.clear();
+        for part in [NAME, httpdate::fmt_http_date(now).as_bytes(), b"\r\n", self.server] {
+            lines.extend_from_slice(part);
         }
-        self.line.replace(line);
         self.now.set(now);
     }
 
-    /// Writes the field line as of the last refresh.
+    /// Writes Date as of the last refresh, and Server.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&*self.line.borrow());
+        out.extend_from_slice(&self.lines.borrow());
+    }
+
+    /// Writes Server alone, for a response with a Date of its own.
+    pub(crate) fn write_server(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.server);
     }
 
     /// The time of the last refresh: what Date says.
@@ -51,10 +57,10 @@ mod tests {
 
     #[test]
     fn the_line_is_an_imf_fixdate() {
-        let cache = DateCache::new();
+        let cache = DateCache::new(true);
         cache.refresh(SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777));
         let mut line = Vec::new();
         cache.write(&mut line);
-        assert_eq!(line, b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+        assert_eq!(line, b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: falconry\r\n");
     }
 }

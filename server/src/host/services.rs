@@ -23,7 +23,6 @@ const LARGEST_KEPT: usize = 32 * 1024;
 pub(crate) struct Services {
     pub(crate) limits: Arc<Limits>,
     pub(crate) profile: Profile,
-    pub(crate) server_field: bool,
     pub(crate) date: Rc<DateCache>,
     pub(crate) connections: Rc<Manager>,
     pub(crate) upgraded: Quota,
@@ -45,8 +44,7 @@ impl Services {
         Self {
             limits: Arc::clone(&options.limits),
             profile: options.profile,
-            server_field: options.server_field,
-            date: Rc::new(DateCache::new()),
+            date: Rc::new(DateCache::new(options.server_field)),
             connections: Rc::default(),
             upgraded: quotas.upgraded.clone(),
             counters,

@@ -110,25 +110,18 @@ impl Parts {
             profile: endpoint.profile.unwrap_or(options.profile),
         }));
         let outboxes: Vec<_> = self.workers.iter().map(|part| part.outbox.clone()).collect();
-        // A place can have several addresses (localhost has two), each with a socket per worker or
-        // with one in all, whose owner hands connections on.
-        let mut places: Vec<(falconry_transport::Endpoint, Vec<Box<dyn Bound>>)> = Vec::new();
-        for socket in bound {
-            match places.iter_mut().find(|(place, _)| place == socket.endpoint()) {
-                Some((_, sockets)) => sockets.push(socket),
-                None => places.push((socket.endpoint().clone(), vec![socket])),
-            }
+        // A socket for each worker, or one in all, whose owner hands connections on.
+        let shared = bound.len() < threads;
+        if let Some(first) = bound.first() {
+            let endpoint = Listening { tls: endpoint.has_tls, endpoint: first.endpoint().clone() };
+            self.endpoints.push(endpoint);
         }
-        for (place, sockets) in places {
-            self.endpoints.push(Listening { tls: endpoint.has_tls, endpoint: place });
-            let shared = sockets.len() < threads;
-            for (number, socket) in sockets.into_iter().enumerate() {
-                // Unix sockets and in-memory listeners of several endpoints start at different workers.
-                let owner = if shared { (site + number) % threads } else { number };
-                let others = if shared { outboxes.clone() } else { Vec::new() };
-                if let Some(part) = self.workers.get_mut(owner) {
-                    part.sockets.push(Socket { bound: socket, site, others });
-                }
+        for (number, bound) in bound.into_iter().enumerate() {
+            // Unix sockets and in-memory listeners of several endpoints start at different workers.
+            let owner = if shared { (site + number) % threads } else { number };
+            let others = if shared { outboxes.clone() } else { Vec::new() };
+            if let Some(part) = self.workers.get_mut(owner) {
+                part.sockets.push(Socket { bound, site, others });
             }
         }
         Ok(())

@@ -33,6 +33,8 @@ pub struct RequestHead {
     pub keep_alive_10: bool,
     /// The client waits for 100 (RFC 9110 §10.1.1). Never in HTTP/1.0.
     pub expects_continue: bool,
+    /// The client expects something, known or not. Never in HTTP/1.0.
+    pub has_expectation: bool,
     /// Upgrade is there and listed in Connection. Never in HTTP/1.0.
     pub upgrade: bool,
     /// Whom the request is meant for: the authority of the target if it has one, else Host
@@ -71,6 +73,7 @@ struct Notes {
     host: Option<Span>,
     upgrade: bool,
     expects_continue: bool,
+    has_expectation: bool,
 }
 
 impl RequestParser {
@@ -159,7 +162,7 @@ impl RequestParser {
         draft.method_span = Span::new(start + line.method.start, start + line.method.end);
         draft.method = Method::recognise(draft.method_span.of(buffer));
         let target = Span::new(start + line.target.start, start + line.target.end);
-        draft.target = Target::parse(buffer, target, draft.method)?;
+        draft.target.parse(buffer, target, draft.method)?;
         draft.version = line.version;
         Ok(Some(start + line.len))
     }
@@ -167,8 +170,13 @@ impl RequestParser {
 
 impl Notes {
     /// Nothing yet. A constant, because it is copied for every request.
-    const NOTHING: Self =
-        Self { announced: Announced::NOTHING, host: None, upgrade: false, expects_continue: false };
+    const NOTHING: Self = Self {
+        announced: Announced::NOTHING,
+        host: None,
+        upgrade: false,
+        expects_continue: false,
+        has_expectation: false,
+    };
 
     #[inline(always)]
     fn line(
@@ -191,7 +199,8 @@ impl Notes {
             }
             // RFC 9110 §10.1.1: other expectations may be answered with 417, by the application.
             FieldName::Expect => {
-                self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue")
+                self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
+                self.has_expectation |= !value.is_empty();
             }
             FieldName::Upgrade => self.upgrade |= !value.is_empty(),
             name => return self.announced.field(name, value, version, profile),
@@ -221,6 +230,7 @@ impl Notes {
         head.persistent = announced.persistent(head.version);
         head.keep_alive_10 = head.persistent && !current;
         head.expects_continue = self.expects_continue && current;
+        head.has_expectation = self.has_expectation && current;
         head.upgrade = self.upgrade && announced.upgrade && current;
         head.authority = match self.host {
             Some(host) if head.target.authority.is_empty() => host,
@@ -263,7 +273,7 @@ fn fast(buffer: &[u8], limits: &HeadLimits, head: &mut RequestHead) -> Option<()
     if target_len(spaced.of(buffer), Profile::Strict) != Ok(Some(target.len())) {
         return None;
     }
-    head.target = Target::parse(buffer, target, head.method).ok()?;
+    head.target.parse(buffer, target, head.method).ok()?;
 
     // Where the section starts if a CRLF ends the request line, as the lines below prove.
     let section = target.end as usize + " HTTP/1.1\r\n".len();

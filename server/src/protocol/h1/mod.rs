@@ -10,7 +10,6 @@ mod respond;
 use std::future::poll_fn;
 use std::mem;
 
-use falconry_wire::field::FieldName;
 use falconry_wire::h1::{
     Fault as Syntax, Framing, Parsed, RequestHead, RequestParser, Scheme, TargetForm, Version,
 };
@@ -271,10 +270,7 @@ fn early_fault(head: &RequestHead, request: &Request<'_>, services: &Services) -
     }
     // RFC 9110 §10.1.1: 417 is allowed for an expectation that is not known. RFC 9110 §10.1.1 also
     // has an HTTP/1.0 request's 100-continue ignored.
-    if !head.expects_continue
-        && head.version == Version::Http11
-        && request.fields.get(FieldName::Expect).is_some_and(|value| !value.is_empty())
-    {
+    if head.has_expectation && !head.expects_continue {
         return Some(Fault::UnknownExpectation);
     }
     None

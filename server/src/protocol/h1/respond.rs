@@ -102,11 +102,10 @@ pub(super) fn streamed(
 fn begin(out: &mut Vec<u8>, response: &Response, answer: Answer, services: &Services) {
     encode::status_line(out, response.status);
     // RFC 9110 §6.6.1: a server with a clock dates its responses.
-    if !response.has_date {
+    if response.has_date {
+        services.date.write_server(out);
+    } else {
         services.date.write(out);
-    }
-    if services.server_field {
-        out.extend_from_slice(b"Server: falconry\r\n");
     }
     encode::fields(out, response.fields.view());
     // RFC 9112 §9.3, RFC 9110 §7.8: Upgrade goes with the connection option of its name.
