@@ -29,9 +29,21 @@ pub(crate) struct Io {
     response_rate: Option<DataRate>,
     /// Whether the client may still be sending when the connection is closed.
     pub(crate) client_may_send: bool,
-    /// By when what is queued has to be sent, once a write had to wait.
-    write_deadline: Option<Instant>,
+    /// The wait for the client to take what is sent, once a write had to wait.
+    wait: Option<Wait>,
+    /// Octets that the stream took and may hold back until it is flushed, as TLS does.
+    unflushed: usize,
 }
+
+/// A wait for the client to take octets.
+struct Wait {
+    since: Instant,
+    /// Octets it took meanwhile.
+    taken: u64,
+}
+
+/// Most octets that a stream holds back: the buffer of rustls, which no other stream has.
+const HELD_BACK: usize = 64 * 1024;
 
 /// Why a read or write ended without doing anything.
 #[derive(Debug)]
@@ -59,7 +71,8 @@ impl Io {
             sent: 0,
             response_rate,
             client_may_send: true,
-            write_deadline: None,
+            wait: None,
+            unflushed: 0,
         }
     }
 
@@ -151,10 +164,22 @@ impl Io {
         self.output.len() - self.sent
     }
 
+    /// Whether the operating system has all that was to be sent.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.queued() == 0 && self.unflushed == 0
+    }
+
     /// Sends all that is queued.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Stop>> {
-        ready!(self.poll_send(cx, &mut &[][..]))?;
-        Pin::new(&mut self.stream).poll_flush(cx).map_err(Stop::Failed)
+        if self.queued() > 0 {
+            ready!(self.poll_send(cx, &mut &[][..]))?;
+        }
+        if Pin::new(&mut self.stream).poll_flush(cx).map_err(Stop::Failed)?.is_pending() {
+            return self.poll_write_deadline(cx, self.unflushed.min(HELD_BACK));
+        }
+        self.unflushed = 0;
+        self.wait = None;
+        Poll::Ready(Ok(()))
     }
 
     /// Sends all that is queued and then `content`, which is not copied; advances `content`.
@@ -180,6 +205,10 @@ impl Io {
                 }
                 Poll::Ready(Ok(written)) => {
                     let from_queue = written.min(queued.len());
+                    self.unflushed = self.unflushed.saturating_add(written);
+                    if let Some(wait) = &mut self.wait {
+                        wait.taken = wait.taken.saturating_add(written as u64);
+                    }
                     self.sent += from_queue;
                     *content = content.get(written - from_queue..).unwrap_or_default();
                 }
@@ -192,20 +221,21 @@ impl Io {
         }
         self.output.clear();
         self.sent = 0;
-        self.write_deadline = None;
+        self.wait = None;
         Poll::Ready(Ok(()))
     }
 
-    /// The client must take `pending` octets within what the rate allows from the first wait on.
+    /// From the first wait on, the client must take what it took since and `pending` octets at the
+    /// rate, and no slower.
     fn poll_write_deadline<T>(
         &mut self,
         cx: &mut Context<'_>,
         pending: usize,
     ) -> Poll<Result<T, Stop>> {
         let Some(rate) = self.response_rate else { return Poll::Pending };
-        let deadline = *self
-            .write_deadline
-            .get_or_insert_with(|| Instant::now() + rate.allowance(pending as u64));
+        let wait = self.wait.get_or_insert_with(|| Wait { since: Instant::now(), taken: 0 });
+        let octets = wait.taken.saturating_add(pending as u64);
+        let deadline = wait.since + rate.allowance(octets);
         self.poll_deadline(cx, Some(deadline))
     }
 

@@ -104,7 +104,7 @@ impl<A: Application> Engine<'_, A> {
     }
 
     async fn flush(&mut self) -> Result<(), EndReason> {
-        if self.io.queued() == 0 {
+        if self.io.is_flushed() {
             return Ok(());
         }
         poll_fn(|cx| self.io.poll_flush(cx))
