@@ -4,14 +4,19 @@
 
 mod support;
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use falconry_server::application::{Exchange, HandlerError, Pipeline, Router};
-use falconry_server::{DataRate, Limits, Server};
-use falconry_transport::memory::MemoryStream;
+use falconry_server::{DataRate, Endpoint, Limits, Server};
+use falconry_transport::memory::{MemoryOptions, MemoryStream, pair};
 use falconry_transport::tls::{self, ClientOptions, Connector, TlsStream, Trust};
-use support::{Running, serve_at};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use falconry_transport::{Accepted, Bound, Listener, Stream};
+use support::{Client, Running, serve_at};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep};
 
 type Outcome = Result<(), HandlerError>;
@@ -82,6 +87,150 @@ async fn a_client_that_does_not_read_is_cut_off_over_tls_too() {
         }
         let totals = server.settle().await;
         assert_eq!(totals.ends["min_response_data_rate"], 2, "{:?}", totals.ends);
+    })
+    .await;
+}
+
+/// A stream that always calls itself readable.
+struct Hasty(MemoryStream);
+
+impl AsyncRead for Hasty {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Hasty {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+impl Stream for Hasty {
+    fn poll_readable(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn set_reset_on_close(&mut self) {
+        self.0.set_reset_on_close();
+    }
+}
+
+/// Accepts what is sent to it.
+struct Queue(UnboundedReceiver<MemoryStream>);
+
+impl Bound for Queue {
+    fn endpoint(&self) -> &falconry_transport::Endpoint {
+        &falconry_transport::Endpoint::Memory(0)
+    }
+
+    fn listen(self: Box<Self>) -> io::Result<Box<dyn Listener>> {
+        Ok(self)
+    }
+}
+
+impl Listener for Queue {
+    fn endpoint(&self) -> &falconry_transport::Endpoint {
+        Bound::endpoint(self)
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
+        let end = falconry_transport::Endpoint::Memory;
+        match self.0.poll_recv(cx) {
+            Poll::Ready(Some(stream)) => {
+                Poll::Ready(Ok(Accepted::new(Box::new(Hasty(stream)), end(0), end(1))))
+            }
+            _ => Poll::Pending,
+        }
+    }
+}
+
+/// Runs `test` with a server whose streams are hasty, and a way to connect to it.
+async fn serve_hasty<F: Future>(
+    limits: Limits,
+    options: MemoryOptions,
+    test: impl FnOnce(Running, Box<dyn Fn() -> Client>) -> F,
+) -> F::Output {
+    let (queue, accepted) = unbounded_channel();
+    let connect = move || {
+        let (client, stream) = pair(options);
+        queue.send(stream).unwrap();
+        Client { stream: client }
+    };
+    serve_at(
+        server(limits),
+        |_| Endpoint::bound(Queue(accepted)),
+        |running| test(running, Box::new(connect)),
+    )
+    .await
+}
+
+const MEDIUM_HEAD: &str = "HEAD /medium HTTP/1.1\r\nHost: a\r\n\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_calls_itself_readable_is_idle_all_the_same() {
+    serve_hasty(Limits::default(), MemoryOptions::default(), async |server, connect| {
+        for request in ["", MEDIUM_HEAD] {
+            let mut client = connect();
+            client.send(request).await;
+            if !request.is_empty() {
+                client.head().await;
+            }
+            let start = Instant::now();
+            assert_eq!(client.rest().await, "");
+            assert_eq!(start.elapsed().as_secs(), 130);
+        }
+        let totals = server.settle().await;
+        assert_eq!(totals.ends["keep_alive_timeout"], 2, "{:?}", totals.ends);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_ends_idle_connections_whose_sockets_call_themselves_readable() {
+    serve_hasty(Limits::default(), MemoryOptions::default(), async |mut server, connect| {
+        let mut fresh = connect();
+        let mut used = connect();
+        used.send(MEDIUM_HEAD).await;
+        used.head().await;
+        sleep(Duration::from_secs(1)).await;
+        let start = Instant::now();
+        server.stop(Duration::from_secs(100));
+        assert_eq!(fresh.rest().await, "");
+        assert_eq!(used.rest().await, "");
+        assert_eq!(start.elapsed().as_secs(), 0);
+        drop((fresh, used));
+        assert_eq!(server.ended().await.ends["app_shutdown"], 2);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bare_close_of_tls_between_requests_is_the_clients_end() {
+    serve_tls(Limits::default(), async |server| {
+        let mut client = connect_tls(&server).await;
+        send(&mut client, MEDIUM_HEAD).await;
+        client.read_u8().await.unwrap();
+        drop(client);
+        sleep(Duration::from_secs(1)).await;
+        let totals = server.settle().await;
+        assert_eq!(totals.ends.get("client_closed"), Some(&1), "{:?}", totals.ends);
     })
     .await;
 }

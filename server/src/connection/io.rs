@@ -86,14 +86,27 @@ impl Io {
         self.handle.ends(reason);
     }
 
-    /// Waits until something can be read, holding no buffer; ends early if a close is requested.
-    pub(crate) fn poll_idle(
+    /// Waits for the first octets of a request, holding no buffer; 0 is the end. Ends early if a
+    /// close is requested.
+    pub(crate) fn poll_first(
         &mut self,
         cx: &mut Context<'_>,
         deadline: Instant,
-    ) -> Poll<Result<(), Stop>> {
-        if let Poll::Ready(readable) = self.stream.poll_readable(cx) {
-            return Poll::Ready(readable.map_err(Stop::Failed));
+    ) -> Poll<Result<usize, Stop>> {
+        // A socket may call itself readable when it is not: when it is new, or when the last read
+        // filled its buffer. Only a read can tell whether the connection is idle.
+        let read = match self.stream.poll_readable(cx) {
+            Poll::Ready(Ok(())) => self.poll_read(cx),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        };
+        match read {
+            // RFC 9112 §9.8: a client that ends TLS without an alert between requests is done.
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Poll::Ready(Ok(0));
+            }
+            Poll::Ready(read) => return Poll::Ready(read.map_err(Stop::Failed)),
+            Poll::Pending => {}
         }
         if self.handle.close_requested() {
             return Poll::Ready(Err(Stop::CloseRequested));
@@ -115,19 +128,19 @@ impl Io {
         {
             return self.poll_deadline(cx, deadline);
         }
-        let mut buffer = ReadBuf::new(self.input.spare());
-        match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
-            Poll::Ready(Ok(())) => {
-                let read = buffer.filled().len();
-                self.input.fill(read);
-                Poll::Ready(Ok(read))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(Stop::Failed(error))),
-            Poll::Pending => {
-                self.input.fill(0);
-                self.poll_deadline(cx, deadline)
-            }
+        match self.poll_read(cx) {
+            Poll::Ready(read) => Poll::Ready(read.map_err(Stop::Failed)),
+            Poll::Pending => self.poll_deadline(cx, deadline),
         }
+    }
+
+    /// Reads into the input, which holds no more memory afterwards if nothing came.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(self.input.spare());
+        let read = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
+        let filled = buffer.filled().len();
+        self.input.fill(filled);
+        read.map_ok(|()| filled)
     }
 
     /// Reads past the input, straight into `buffer`; 0 is the end. The input must be empty.

@@ -117,18 +117,20 @@ impl<A: Application> Terminal for Http<A> {
 async fn first_octets(io: &mut Io, services: &Services) -> Result<(Selected, Instant), EndReason> {
     let limits = &services.limits;
     let idle = Instant::now() + limits.keep_alive_timeout;
-    poll_fn(|cx| io.poll_idle(cx, idle))
-        .await
-        .map_err(|stop| stop.reason(EndReason::KeepAliveTimeout))?;
+    match poll_fn(|cx| io.poll_first(cx, idle)).await {
+        Ok(0) => return Err(EndReason::ClientClosed),
+        Ok(_) => {}
+        Err(stop) => return Err(stop.reason(EndReason::KeepAliveTimeout)),
+    }
     let deadline = Instant::now() + limits.request_head_timeout;
     loop {
+        match select(io.input.octets()) {
+            Selected::Undecided => {}
+            decided => return Ok((decided, deadline)),
+        }
         match poll_fn(|cx| io.poll_fill(cx, Some(deadline))).await {
-            Ok(0) if io.input.is_empty() => return Err(EndReason::ClientClosed),
             Ok(0) | Err(Stop::TimedOut) => return Ok((Selected::Http1, deadline)),
-            Ok(_) => match select(io.input.octets()) {
-                Selected::Undecided => {}
-                decided => return Ok((decided, deadline)),
-            },
+            Ok(_) => {}
             Err(stop) => return Err(stop.reason(EndReason::IoError)),
         }
     }

@@ -93,14 +93,16 @@ impl<A: Application> Engine<'_, A> {
         }
     }
 
-    /// Sends what is queued, gives all memory back and waits for the next request.
+    /// Sends what is queued, gives all memory back and waits for the next request's first octets.
     async fn idle(&mut self) -> Result<(), EndReason> {
         self.flush().await?;
         self.services.return_output(&mut self.io.output);
         let deadline = Instant::now() + self.services.limits.keep_alive_timeout;
-        poll_fn(|cx| self.io.poll_idle(cx, deadline))
-            .await
-            .map_err(|stop| stop.reason(EndReason::KeepAliveTimeout))
+        match poll_fn(|cx| self.io.poll_first(cx, deadline)).await {
+            Ok(0) => Err(EndReason::ClientClosed),
+            Ok(_) => Ok(()),
+            Err(stop) => Err(stop.reason(EndReason::KeepAliveTimeout)),
+        }
     }
 
     async fn flush(&mut self) -> Result<(), EndReason> {
@@ -148,13 +150,12 @@ impl<A: Application> Engine<'_, A> {
     async fn more(&mut self) -> Result<(), EndReason> {
         // The responses so far do not wait for a slow head.
         self.flush().await?;
-        let begun = !self.io.input.is_empty();
         // The head timeout runs from the head's first octet, wherever that came from.
         let deadline = *self
             .head_deadline
             .get_or_insert_with(|| Instant::now() + self.services.limits.request_head_timeout);
         match poll_fn(|cx| self.io.poll_fill(cx, Some(deadline))).await {
-            Ok(0) if begun => {
+            Ok(0) => {
                 let fault = Fault::UnexpectedEnd;
                 self.refuse(
                     fault.status(),
@@ -163,7 +164,6 @@ impl<A: Application> Engine<'_, A> {
                 );
                 Err(EndReason::UnexpectedEnd)
             }
-            Ok(0) => Err(EndReason::ClientClosed),
             Ok(_) => Ok(()),
             Err(Stop::TimedOut) => {
                 let fault = Fault::HeadTimeout;
