@@ -54,6 +54,19 @@ async fn short(exchange: &mut Exchange<'_>) -> Outcome {
     exchange.write(b"12345").await
 }
 
+/// Begins a response, and then `?how=` says what goes wrong.
+async fn cut(exchange: &mut Exchange<'_>) -> Outcome {
+    let how = exchange.request().query_value("how").unwrap_or_default();
+    exchange.respond(200);
+    exchange.write(b"half").await?;
+    exchange.flush().await?;
+    match how {
+        b"panic" => panic!("on purpose"),
+        b"hang" => std::future::pending().await,
+        _ => Err(HandlerError::Application("on purpose".into())),
+    }
+}
+
 async fn hints(exchange: &mut Exchange<'_>) -> Outcome {
     let mut fields = FieldSection::default();
     fields.push(FieldName::Link, b"</a.css>; rel=preload").unwrap();
@@ -108,6 +121,7 @@ fn router() -> Router {
         .get("/stream", asynchronous(stream))
         .get("/flood", asynchronous(flood))
         .get("/short", asynchronous(short))
+        .get("/cut", asynchronous(cut))
         .get("/hints", asynchronous(hints))
         .get("/upgrade", asynchronous(upgrade))
         .get("/204", no_content)
@@ -273,6 +287,27 @@ async fn a_response_shorter_than_declared_is_cut_off_visibly() {
         assert!(answer.contains("Content-Length: 10\r\n") && answer.ends_with("\r\n\r\n12345"));
         let totals = server.settle().await;
         assert_eq!(totals.ends["error_after_starting_response"], 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_the_close_would_end_is_reset_when_it_is_cut_off() {
+    serve(router(), Limits::default(), async |mut server| {
+        for how in ["error", "panic", "hang"] {
+            let mut client = server.connect().await;
+            client.send(&format!("GET /cut?how={how} HTTP/1.0\r\n\r\n")).await;
+            client.until("half").await;
+            if how == "hang" {
+                server.stop(Duration::ZERO);
+            }
+            let end = client.stream.read_u8().await.unwrap_err();
+            assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset, "{how}");
+        }
+        let ends = server.ended().await.ends;
+        let reasons =
+            ["error_after_starting_response", "application_panicked", "app_shutdown_timeout"];
+        assert!(reasons.iter().all(|reason| ends.get(reason) == Some(&1)), "{ends:?}");
     })
     .await;
 }

@@ -17,7 +17,7 @@ use falconry_transport::{Accepted, Bound, Listener, Stream};
 use support::{Client, Running, serve_at};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, advance, sleep};
 
 type Outcome = Result<(), HandlerError>;
 
@@ -91,8 +91,11 @@ async fn a_client_that_does_not_read_is_cut_off_over_tls_too() {
     .await;
 }
 
-/// A stream that always calls itself readable.
-struct Hasty(MemoryStream);
+/// A stream that always calls itself readable, and whose end is never taken if it is `endless`.
+struct Hasty {
+    stream: MemoryStream,
+    endless: bool,
+}
 
 impl AsyncRead for Hasty {
     fn poll_read(
@@ -100,7 +103,7 @@ impl AsyncRead for Hasty {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
@@ -110,15 +113,18 @@ impl AsyncWrite for Hasty {
         cx: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, octets)
+        Pin::new(&mut self.stream).poll_write(cx, octets)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        if self.endless {
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -128,12 +134,15 @@ impl Stream for Hasty {
     }
 
     fn set_reset_on_close(&mut self) {
-        self.0.set_reset_on_close();
+        self.stream.set_reset_on_close();
     }
 }
 
 /// Accepts what is sent to it.
-struct Queue(UnboundedReceiver<MemoryStream>);
+struct Queue {
+    streams: UnboundedReceiver<MemoryStream>,
+    endless: bool,
+}
 
 impl Bound for Queue {
     fn endpoint(&self) -> &falconry_transport::Endpoint {
@@ -152,9 +161,10 @@ impl Listener for Queue {
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         let end = falconry_transport::Endpoint::Memory;
-        match self.0.poll_recv(cx) {
+        match self.streams.poll_recv(cx) {
             Poll::Ready(Some(stream)) => {
-                Poll::Ready(Ok(Accepted::new(Box::new(Hasty(stream)), end(0), end(1))))
+                let stream = Hasty { stream, endless: self.endless };
+                Poll::Ready(Ok(Accepted::new(Box::new(stream), end(0), end(1))))
             }
             _ => Poll::Pending,
         }
@@ -164,18 +174,18 @@ impl Listener for Queue {
 /// Runs `test` with a server whose streams are hasty, and a way to connect to it.
 async fn serve_hasty<F: Future>(
     limits: Limits,
-    options: MemoryOptions,
+    endless: bool,
     test: impl FnOnce(Running, Box<dyn Fn() -> Client>) -> F,
 ) -> F::Output {
-    let (queue, accepted) = unbounded_channel();
+    let (queue, streams) = unbounded_channel();
     let connect = move || {
-        let (client, stream) = pair(options);
+        let (client, stream) = pair(MemoryOptions { capacity: 1 << 20, backlog: 1 });
         queue.send(stream).unwrap();
         Client { stream: client }
     };
     serve_at(
         server(limits),
-        |_| Endpoint::bound(Queue(accepted)),
+        |_| Endpoint::bound(Queue { streams, endless }),
         |running| test(running, Box::new(connect)),
     )
     .await
@@ -185,7 +195,7 @@ const MEDIUM_HEAD: &str = "HEAD /medium HTTP/1.1\r\nHost: a\r\n\r\n";
 
 #[tokio::test(start_paused = true)]
 async fn a_socket_that_calls_itself_readable_is_idle_all_the_same() {
-    serve_hasty(Limits::default(), MemoryOptions::default(), async |server, connect| {
+    serve_hasty(Limits::default(), false, async |server, connect| {
         for request in ["", MEDIUM_HEAD] {
             let mut client = connect();
             client.send(request).await;
@@ -204,7 +214,7 @@ async fn a_socket_that_calls_itself_readable_is_idle_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_ends_idle_connections_whose_sockets_call_themselves_readable() {
-    serve_hasty(Limits::default(), MemoryOptions::default(), async |mut server, connect| {
+    serve_hasty(Limits::default(), false, async |mut server, connect| {
         let mut fresh = connect();
         let mut used = connect();
         used.send(MEDIUM_HEAD).await;
@@ -231,6 +241,53 @@ async fn a_bare_close_of_tls_between_requests_is_the_clients_end() {
         sleep(Duration::from_secs(1)).await;
         let totals = server.settle().await;
         assert_eq!(totals.ends.get("client_closed"), Some(&1), "{:?}", totals.ends);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_takes_our_end_is_not_waited_for() {
+    let limits = Limits { response_rate: None, ..Limits::default() };
+    serve_hasty(limits, true, async |server, connect| {
+        for octets in ["", "GET / HTTP/1.1\r\nBad : x\r\n\r\n"] {
+            let mut client = connect();
+            client.send(octets).await;
+            sleep(Duration::from_secs(140)).await;
+            assert_eq!(server.totals().open, 0, "{octets:?}");
+        }
+        server.settle().await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_stops_sending_is_not_read_for_ever() {
+    let refused = "GET / HTTP/1.1\r\nBad : x\r\n\r\n";
+    let unread = "POST /large HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999999\r\n\r\n";
+    let limits = Limits { request_content: None, ..Limits::default() };
+    serve_hasty(limits, false, async |server, connect| {
+        for octets in [refused, unread] {
+            let mut client = connect();
+            client.send(octets).await;
+            let start = Instant::now();
+            // More than is read at one go, and again as soon as there is room.
+            while client.stream.write_all(&[b'x'; 1 << 20]).await.is_ok() {
+                advance(Duration::from_millis(100)).await;
+                assert!(start.elapsed().as_secs() < 20, "{octets:?}");
+            }
+        }
+        server.settle().await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn tls_ends_with_an_alert_even_before_the_first_request() {
+    serve_tls(Limits::default(), async |server| {
+        let mut client = connect_tls(&server).await;
+        assert_eq!(client.read(&mut [0; 1]).await.unwrap(), 0);
+        let totals = server.settle().await;
+        assert_eq!(totals.ends["keep_alive_timeout"], 1);
     })
     .await;
 }

@@ -1,5 +1,6 @@
 //! Reading and writing with deadlines: what every protocol engine stands on.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -33,6 +34,9 @@ pub(crate) struct Io {
     wait: Option<Wait>,
     /// Octets that the stream took and may hold back until it is flushed, as TLS does.
     unflushed: usize,
+    /// Whether the end of the connection is the end of a response that is not complete yet.
+    ends_content: bool,
+    aborted: bool,
 }
 
 /// A wait for the client to take octets.
@@ -73,6 +77,8 @@ impl Io {
             client_may_send: true,
             wait: None,
             unflushed: 0,
+            ends_content: false,
+            aborted: false,
         }
     }
 
@@ -252,32 +258,59 @@ impl Io {
         self.poll_deadline(cx, Some(deadline))
     }
 
-    /// Ends our direction: FIN, over TLS behind a closure alert (RFC 9112 §9.6, §9.8).
-    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
     /// Makes the close a reset: for aborted connections.
     pub(crate) fn reset(&mut self) {
+        self.aborted = true;
         self.stream.set_reset_on_close();
     }
 
-    /// Reads and throws away what still comes, until the end or `deadline`.
+    /// The end of the connection will be the end of the response: if it does not come to
+    /// [`close`](Self::close), it is a reset, because the response would look whole.
+    pub(crate) fn ends_content(&mut self) {
+        self.ends_content = true;
+    }
+
+    /// Closes in good order, unless it was reset: FIN, over TLS behind a closure alert (RFC 9112
+    /// §9.6, §9.8). `lingers` where the client may still be sending: closing with octets unread
+    /// would reset the connection, and the reset could overtake the last response.
     ///
-    /// Closing with unread octets would reset the connection, and the reset could overtake the
-    /// last response (RFC 9112 §9.6).
-    pub(crate) async fn linger(&mut self, deadline: Instant) {
-        self.input = Input::Empty;
-        let ended = std::future::poll_fn(|cx| {
-            loop {
-                match self.poll_fill(cx, Some(deadline)) {
-                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
-                    Poll::Ready(Ok(read)) => self.input.consume(read),
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
+    /// Takes until `deadline` at most: a client need not take the alert, or stop sending.
+    pub(crate) async fn close(&mut self, lingers: bool, deadline: Instant) {
+        if self.aborted {
+            return;
+        }
+        let shut = poll_fn(|cx| match Pin::new(&mut self.stream).poll_shutdown(cx) {
+            Poll::Ready(shut) => Poll::Ready(shut.map_err(Stop::Failed)),
+            Poll::Pending => self.poll_deadline(cx, Some(deadline)),
         });
-        ended.await;
+        if shut.await.is_err() {
+            return;
+        }
+        self.ends_content = false;
+        if lingers {
+            self.input = Input::Empty;
+            poll_fn(|cx| self.poll_end(cx, deadline)).await;
+        }
+    }
+
+    /// Reads and throws away what still comes, until the end or `deadline`.
+    fn poll_end(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        // The timer alone would not do: it is not asked while octets keep coming.
+        while Instant::now() < deadline {
+            match ready!(self.poll_fill(cx, Some(deadline))) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => self.input.consume(read),
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Io {
+    fn drop(&mut self) {
+        if self.ends_content {
+            self.stream.set_reset_on_close();
+        }
     }
 }
 

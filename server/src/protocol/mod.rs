@@ -81,28 +81,28 @@ impl<A: Application> Http<A> {
         let ConnectionContext { stream, info, handle } = connection;
         let services = &self.services;
         let mut io = Io::new(stream, handle, services.limits.response_rate);
-        let refusal = match first_octets(&mut io, services).await {
+        let (end, refused) = match first_octets(&mut io, services).await {
             Ok((Selected::Tls, _)) => {
                 tracing::debug!(connection = %info.id, "TLS on a cleartext endpoint");
                 h1::refuse_tls(&mut io, services);
-                EndReason::TlsNotSupported
+                (EndReason::TlsNotSupported, true)
             }
             Ok((Selected::Http2, _)) => {
                 tracing::debug!(connection = %info.id, "HTTP/2 is not offered here");
                 io.output.extend_from_slice(HTTP_1_1_REQUIRED);
-                EndReason::HttpVersionNotSupported
+                (EndReason::HttpVersionNotSupported, true)
             }
             Ok((_, deadline)) => {
                 return h1::serve(&mut io, &info, services, &*self.application, deadline).await;
             }
-            Err(reason) => return reason,
+            Err(reason @ (EndReason::ConnectionReset | EndReason::IoError)) => return reason,
+            Err(reason) => (reason, false),
         };
-        io.ends(refusal);
-        let flushed = poll_fn(|cx| io.poll_flush(cx)).await;
-        if flushed.is_ok() && poll_fn(|cx| io.poll_shutdown(cx)).await.is_ok() {
-            io.linger(Instant::now() + services.limits.drain_timeout).await;
+        io.ends(end);
+        if poll_fn(|cx| io.poll_flush(cx)).await.is_ok() {
+            io.close(refused, Instant::now() + services.limits.drain_timeout).await;
         }
-        refusal
+        end
     }
 }
 

@@ -299,6 +299,10 @@ impl<'c> H1Link<'c> {
         poll_fn(|cx| {
             let mut dropped = [0; 4096];
             loop {
+                // The timer alone would not do: it is not asked while octets keep coming.
+                if Instant::now() >= deadline {
+                    return Poll::Ready(Err(EndReason::NotPersistent));
+                }
                 match ready!(self.poll_content(cx, &mut dropped, Some(deadline))) {
                     Ok(0) => return Poll::Ready(Ok(())),
                     Ok(_) => {}
@@ -503,6 +507,9 @@ impl Link for H1Link<'_> {
         self.decide_persistence(response);
         let answer = self.answer();
         let framing = respond::streamed(&mut self.io.output, response, answer, self.services);
+        if matches!(framing, Framing::UntilClose) {
+            self.io.ends_content();
+        }
         self.phase = Phase::Streaming { framing, written: 0 };
         Ok(())
     }

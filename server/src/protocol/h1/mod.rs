@@ -242,15 +242,11 @@ impl<A: Application> Engine<'_, A> {
             return self.io.reset();
         }
         self.services.return_output(&mut self.io.output);
-        if poll_fn(|cx| self.io.poll_shutdown(cx)).await.is_err() {
-            return;
-        }
         // Where the client may still be sending, closing at once could reset the connection before
         // it has read the answer.
         let idle = matches!(reason, EndReason::ClientClosed | EndReason::KeepAliveTimeout);
-        if !idle && (self.io.client_may_send || !self.io.input.is_empty()) {
-            self.io.linger(Instant::now() + self.services.limits.drain_timeout).await;
-        }
+        let lingers = !idle && (self.io.client_may_send || !self.io.input.is_empty());
+        self.io.close(lingers, Instant::now() + self.services.limits.drain_timeout).await;
     }
 }
 
