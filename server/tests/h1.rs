@@ -313,6 +313,33 @@ async fn a_response_that_the_close_would_end_is_reset_when_it_is_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn head_does_what_it_announces_to_http_10_too() {
+    serve(router(), Limits::default(), async |server| {
+        let head = "HEAD /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+        let start = Instant::now();
+        let answer = server.exchange(&format!("{head}GET / HTTP/1.0\r\n\r\n")).await;
+        // No content needs the close to end it.
+        assert_eq!(statuses(&answer), [200, 200]);
+        let first = answer.split("HTTP/1.1 ").nth(1).unwrap();
+        assert!(first.contains("Connection: keep-alive\r\n") && !first.contains("chunked"));
+        assert_eq!(start.elapsed().as_secs(), 0);
+        server.settle().await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn head_of_endless_content_leaves_the_worker_to_others() {
+    serve(router(), Limits::default(), async |server| {
+        let mut client = server.connect().await;
+        client.send("HEAD /flood HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(statuses(&server.exchange(CLOSE).await), [200]);
+        server.settle().await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn large_content_arrives_whole() {
     serve(router(), Limits::default(), async |server| {
         let request = format!("GET /large HTTP/1.1\r\nHost: a\r\n\r\n{CLOSE}");
@@ -404,6 +431,32 @@ async fn an_upgraded_connection_is_a_raw_stream() {
         assert_eq!(client.rest().await, "");
         let totals = server.settle().await;
         assert_eq!(totals.ends["upgrade_completed"], 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgraded_client_that_reads_steadily_is_not_too_slow() {
+    async fn offer(exchange: &mut Exchange<'_>) -> Outcome {
+        exchange.respond(101);
+        let mut raw = exchange.upgrade("echo").await?;
+        // There is always more to send than was taken.
+        loop {
+            raw.write(&[b'x'; 8192]).await?;
+        }
+    }
+    let router = Router::new().get("/", asynchronous(offer));
+    serve(router, Limits::default(), async |server| {
+        let mut client = server.connect().await;
+        client
+            .send("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+            .await;
+        client.head().await;
+        for _ in 0..100 {
+            sleep(Duration::from_secs(1)).await;
+            client.stream.read_exact(&mut [0; 1000]).await.unwrap();
+        }
+        server.settle().await;
     })
     .await;
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use falconry_wire::field::{FieldName, FieldSection, Fields};
 use falconry_wire::h1::{self, ChunkedDecoder, Decoded, RequestHead, encode};
+use tokio::task::coop;
 use tokio::time::Instant;
 
 use super::respond::{self, Answer, Framing};
@@ -537,7 +538,8 @@ impl Link for H1Link<'_> {
                 out.extend_from_slice(piece);
                 out.extend_from_slice(b"\r\n");
             }
-            Framing::Suppressed => {}
+            // Nothing waits here: a handler that writes much must not keep its worker to itself.
+            Framing::Suppressed => ready!(coop::poll_proceed(cx)).made_progress(),
         }
         *written = total;
         Poll::Ready(Ok(piece.len()))
