@@ -14,8 +14,13 @@ pub struct DataRate {
 impl DataRate {
     /// How long a transfer of `octets` may take in all: the grace, or what the rate allows if that is longer.
     pub fn allowance(&self, octets: u64) -> Duration {
+        self.grace.max(self.duration(octets))
+    }
+
+    /// How long `octets` take at the rate.
+    pub(crate) fn duration(&self, octets: u64) -> Duration {
         let micros = octets.saturating_mul(1_000_000) / u64::from(self.octets_per_sec.max(1));
-        self.grace.max(Duration::from_micros(micros))
+        Duration::from_micros(micros)
     }
 }
 

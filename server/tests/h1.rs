@@ -442,11 +442,13 @@ async fn an_upgraded_client_that_reads_steadily_is_not_too_slow() {
         let mut raw = exchange.upgrade("echo").await?;
         // There is always more to send than was taken.
         loop {
-            raw.write(&[b'x'; 8192]).await?;
+            raw.write(&[b'x'; 200_000]).await?;
         }
     }
     let router = Router::new().get("/", asynchronous(offer));
-    serve(router, Limits::default(), async |server| {
+    let rate = Some(DataRate { octets_per_sec: 10_000, grace: Duration::from_secs(5) });
+    let limits = Limits { response_rate: rate, ..Limits::default() };
+    serve(router, limits, async |server| {
         let mut client = server.connect().await;
         client
             .send("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
@@ -454,8 +456,11 @@ async fn an_upgraded_client_that_reads_steadily_is_not_too_slow() {
         client.head().await;
         for _ in 0..100 {
             sleep(Duration::from_secs(1)).await;
-            client.stream.read_exact(&mut [0; 1000]).await.unwrap();
+            client.stream.read_exact(&mut [0; 20_000]).await.unwrap();
         }
+        // And then it stops to read.
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(server.totals().open, 0);
         server.settle().await;
     })
     .await;

@@ -225,9 +225,7 @@ impl Io {
                 Poll::Ready(Ok(written)) => {
                     let from_queue = written.min(queued.len());
                     self.unflushed = self.unflushed.saturating_add(written);
-                    if let Some(wait) = &mut self.wait {
-                        wait.taken = wait.taken.saturating_add(written as u64);
-                    }
+                    self.took(written);
                     self.sent += from_queue;
                     *content = content.get(written - from_queue..).unwrap_or_default();
                 }
@@ -242,6 +240,17 @@ impl Io {
         self.sent = 0;
         self.wait = None;
         Poll::Ready(Ok(()))
+    }
+
+    /// Notes that the client took octets. Whoever keeps the rate begins anew, without credit for
+    /// what went faster: the next wait is judged by itself.
+    fn took(&mut self, octets: usize) {
+        if let (Some(wait), Some(rate)) = (&mut self.wait, self.response_rate) {
+            wait.taken = wait.taken.saturating_add(octets as u64);
+            if wait.since.elapsed() <= rate.duration(wait.taken) {
+                self.wait = None;
+            }
+        }
     }
 
     /// From the first wait on, the client must take what it took since and `pending` octets at the
