@@ -505,6 +505,32 @@ async fn idle_connections_close_silently_and_slow_heads_get_408() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn timeouts_without_end_are_none() {
+    let rate = Some(DataRate { octets_per_sec: 240, grace: Duration::MAX });
+    let limits = Limits {
+        request_head_timeout: Duration::MAX,
+        keep_alive_timeout: Duration::MAX,
+        drain_timeout: Duration::MAX,
+        request_rate: rate,
+        response_rate: rate,
+        ..Limits::default()
+    };
+    serve(router(), limits, async |server| {
+        let mut client = server.connect().await;
+        for octets in ["POST /echo HTTP/1.1\r\nHost: a\r\n", "Content-Length: 2\r\n\r\n", "ok"] {
+            sleep(Duration::from_secs(24 * 3600)).await;
+            client.send(octets).await;
+        }
+        client.until("\r\n\r\nok").await;
+        client.send("GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+        sleep(Duration::from_secs(24 * 3600)).await;
+        assert!(client.rest().await.len() > 300_000);
+        server.settle().await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn dribbled_content_is_ended_by_its_rate() {
     serve(router(), Limits::default(), async |server| {
         let mut client = server.connect().await;

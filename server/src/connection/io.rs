@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::input::Input;
 use super::{EndReason, Handle, Timer};
-use crate::limits::DataRate;
+use crate::limits::{DataRate, deadline};
 
 /// A stream with what was received and what is to be sent.
 ///
@@ -263,7 +263,7 @@ impl Io {
         let Some(rate) = self.response_rate else { return Poll::Pending };
         let wait = self.wait.get_or_insert_with(|| Wait { since: Instant::now(), taken: 0 });
         let octets = wait.taken.saturating_add(pending as u64);
-        let deadline = wait.since + rate.allowance(octets);
+        let deadline = deadline(wait.since, rate.allowance(octets));
         self.poll_deadline(cx, Some(deadline))
     }
 

@@ -19,6 +19,7 @@ use crate::application::{Application, HandlerError, Response};
 use crate::connection::io::{Io, Stop};
 use crate::connection::{ConnectionContext, EndReason, Selected, Serving, Terminal, select};
 use crate::host::{Services, Site};
+use crate::limits::deadline;
 
 /// What an exchange asks of the protocol engine that made it.
 pub(crate) trait Link {
@@ -100,7 +101,7 @@ impl<A: Application> Http<A> {
         };
         io.ends(end);
         if poll_fn(|cx| io.poll_flush(cx)).await.is_ok() {
-            io.close(refused, Instant::now() + services.limits.drain_timeout).await;
+            io.close(refused, deadline(Instant::now(), services.limits.drain_timeout)).await;
         }
         end
     }
@@ -116,13 +117,13 @@ impl<A: Application> Terminal for Http<A> {
 /// An end or a timeout on the way is left to HTTP/1.1.
 async fn first_octets(io: &mut Io, services: &Services) -> Result<(Selected, Instant), EndReason> {
     let limits = &services.limits;
-    let idle = Instant::now() + limits.keep_alive_timeout;
+    let idle = deadline(Instant::now(), limits.keep_alive_timeout);
     match poll_fn(|cx| io.poll_first(cx, idle)).await {
         Ok(0) => return Err(EndReason::ClientClosed),
         Ok(_) => {}
         Err(stop) => return Err(stop.reason(EndReason::KeepAliveTimeout)),
     }
-    let deadline = Instant::now() + limits.request_head_timeout;
+    let deadline = deadline(Instant::now(), limits.request_head_timeout);
     loop {
         match select(io.input.octets()) {
             Selected::Undecided => {}

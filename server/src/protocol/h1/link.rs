@@ -16,6 +16,7 @@ use crate::connection::input::Input;
 use crate::connection::io::{Io, Stop};
 use crate::connection::{ConnectionPermits, EndReason, Permit};
 use crate::host::Services;
+use crate::limits::deadline;
 use crate::protocol::Link;
 
 /// Largest piece of content that is framed as one chunk: bounds what one write adds to the output.
@@ -295,7 +296,7 @@ impl<'c> H1Link<'c> {
         poll_fn(|cx| self.io.poll_flush(cx))
             .await
             .map_err(|stop| stop.reason(EndReason::ResponseTooSlow))?;
-        let deadline = Instant::now() + self.services.limits.drain_timeout;
+        let deadline = deadline(Instant::now(), self.services.limits.drain_timeout);
         self.continue_due = false;
         poll_fn(|cx| {
             let mut dropped = [0; 4096];
@@ -457,7 +458,7 @@ impl Link for H1Link<'_> {
         ready!(self.poll_continue(cx))?;
         let deadline = self.services.limits.request_rate.map(|rate| {
             let since = *self.rate.since.get_or_insert_with(Instant::now);
-            since + rate.allowance(self.rate.octets).saturating_sub(self.rate.waited)
+            deadline(since, rate.allowance(self.rate.octets).saturating_sub(self.rate.waited))
         });
         let read = ready!(self.poll_content(cx, buffer, deadline));
         if let Some(since) = self.rate.since.take() {

@@ -23,6 +23,7 @@ use crate::application::{
 use crate::connection::io::{Io, Stop};
 use crate::connection::{ConnectionInfo, EndReason};
 use crate::host::Services;
+use crate::limits::deadline;
 use crate::protocol::NO_REQUEST;
 
 /// What one request needs and the next one uses again. Rented from the worker while a connection
@@ -97,7 +98,7 @@ impl<A: Application> Engine<'_, A> {
     async fn idle(&mut self) -> Result<(), EndReason> {
         self.flush().await?;
         self.services.return_output(&mut self.io.output);
-        let deadline = Instant::now() + self.services.limits.keep_alive_timeout;
+        let deadline = deadline(Instant::now(), self.services.limits.keep_alive_timeout);
         match poll_fn(|cx| self.io.poll_first(cx, deadline)).await {
             Ok(0) => Err(EndReason::ClientClosed),
             Ok(_) => Ok(()),
@@ -151,9 +152,9 @@ impl<A: Application> Engine<'_, A> {
         // The responses so far do not wait for a slow head.
         self.flush().await?;
         // The head timeout runs from the head's first octet, wherever that came from.
-        let deadline = *self
-            .head_deadline
-            .get_or_insert_with(|| Instant::now() + self.services.limits.request_head_timeout);
+        let deadline = *self.head_deadline.get_or_insert_with(|| {
+            deadline(Instant::now(), self.services.limits.request_head_timeout)
+        });
         match poll_fn(|cx| self.io.poll_fill(cx, Some(deadline))).await {
             Ok(0) => {
                 let fault = Fault::UnexpectedEnd;
@@ -246,7 +247,7 @@ impl<A: Application> Engine<'_, A> {
         // it has read the answer.
         let idle = matches!(reason, EndReason::ClientClosed | EndReason::KeepAliveTimeout);
         let lingers = !idle && (self.io.client_may_send || !self.io.input.is_empty());
-        self.io.close(lingers, Instant::now() + self.services.limits.drain_timeout).await;
+        self.io.close(lingers, deadline(Instant::now(), self.services.limits.drain_timeout)).await;
     }
 }
 
