@@ -135,7 +135,6 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
         server = server.listen(endpoint);
     }
     let running = server.start()?;
-    announce(&running)?;
     wait_for_signals(running, args.grace)
 }
 
@@ -210,28 +209,35 @@ fn wait_for_signals(running: Running, grace: Duration) -> Result<()> {
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        // Whoever waits for these lines may send a signal at once.
+        announce(&running)?;
         let mut grace = grace;
+        // Before they are told to, workers end by a fault alone.
+        let mut patience = Duration::from_secs(1);
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
-                () = ended(&running) => break,
+                () = ended(&running, patience) => break,
             }
             tracing::info!(?grace, "shutting down");
             running.shutdown(grace);
             grace = Duration::ZERO;
+            patience = Duration::from_millis(20);
         }
         anyhow::Ok(())
     })?;
     let totals = running.join();
-    tracing::info!(connections = totals.connections, requests = totals.requests, "ended");
+    tracing::info!(
+        connections = totals.connections, requests = totals.requests, ends = ?totals.ends, "ended"
+    );
     Ok(())
 }
 
 /// Waits for the workers' threads, which know no waker of ours.
-async fn ended(running: &Running) {
+async fn ended(running: &Running, period: Duration) {
     while !running.has_ended() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(period).await;
     }
 }
 

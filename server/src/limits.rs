@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// A lowest average rate, with a grace period before it counts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DataRate {
@@ -14,9 +16,21 @@ pub struct DataRate {
 impl DataRate {
     /// How long a transfer of `octets` may take in all: the grace, or what the rate allows if that is longer.
     pub fn allowance(&self, octets: u64) -> Duration {
-        let micros = octets.saturating_mul(1_000_000) / u64::from(self.octets_per_sec.max(1));
-        self.grace.max(Duration::from_micros(micros))
+        self.grace.max(self.duration(octets))
     }
+
+    /// How long `octets` take at the rate.
+    pub(crate) fn duration(&self, octets: u64) -> Duration {
+        let micros = octets.saturating_mul(1_000_000) / u64::from(self.octets_per_sec.max(1));
+        Duration::from_micros(micros)
+    }
+}
+
+/// The deadline of a timeout that runs from `since`: 30 years later where the clock cannot count as
+/// far, so that [`Duration::MAX`] is no timeout at all.
+pub(crate) fn deadline(since: Instant, timeout: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+    since.checked_add(timeout).unwrap_or(since + FAR)
 }
 
 /// What a client may ask of the server. Every default is Kestrel's, so that the two can be compared.

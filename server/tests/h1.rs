@@ -54,6 +54,19 @@ async fn short(exchange: &mut Exchange<'_>) -> Outcome {
     exchange.write(b"12345").await
 }
 
+/// Begins a response, and then `?how=` says what goes wrong.
+async fn cut(exchange: &mut Exchange<'_>) -> Outcome {
+    let how = exchange.request().query_value("how").unwrap_or_default();
+    exchange.respond(200);
+    exchange.write(b"half").await?;
+    exchange.flush().await?;
+    match how {
+        b"panic" => panic!("on purpose"),
+        b"hang" => std::future::pending().await,
+        _ => Err(HandlerError::Application("on purpose".into())),
+    }
+}
+
 async fn hints(exchange: &mut Exchange<'_>) -> Outcome {
     let mut fields = FieldSection::default();
     fields.push(FieldName::Link, b"</a.css>; rel=preload").unwrap();
@@ -108,6 +121,7 @@ fn router() -> Router {
         .get("/stream", asynchronous(stream))
         .get("/flood", asynchronous(flood))
         .get("/short", asynchronous(short))
+        .get("/cut", asynchronous(cut))
         .get("/hints", asynchronous(hints))
         .get("/upgrade", asynchronous(upgrade))
         .get("/204", no_content)
@@ -278,6 +292,54 @@ async fn a_response_shorter_than_declared_is_cut_off_visibly() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_response_that_the_close_would_end_is_reset_when_it_is_cut_off() {
+    serve(router(), Limits::default(), async |mut server| {
+        for how in ["error", "panic", "hang"] {
+            let mut client = server.connect().await;
+            client.send(&format!("GET /cut?how={how} HTTP/1.0\r\n\r\n")).await;
+            client.until("half").await;
+            if how == "hang" {
+                server.stop(Duration::ZERO);
+            }
+            let end = client.stream.read_u8().await.unwrap_err();
+            assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset, "{how}");
+        }
+        let ends = server.ended().await.ends;
+        let reasons =
+            ["error_after_starting_response", "application_panicked", "app_shutdown_timeout"];
+        assert!(reasons.iter().all(|reason| ends.get(reason) == Some(&1)), "{ends:?}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn head_does_what_it_announces_to_http_10_too() {
+    serve(router(), Limits::default(), async |server| {
+        let head = "HEAD /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+        let start = Instant::now();
+        let answer = server.exchange(&format!("{head}GET / HTTP/1.0\r\n\r\n")).await;
+        // No content needs the close to end it.
+        assert_eq!(statuses(&answer), [200, 200]);
+        let first = answer.split("HTTP/1.1 ").nth(1).unwrap();
+        assert!(first.contains("Connection: keep-alive\r\n") && !first.contains("chunked"));
+        assert_eq!(start.elapsed().as_secs(), 0);
+        server.settle().await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn head_of_endless_content_leaves_the_worker_to_others() {
+    serve(router(), Limits::default(), async |server| {
+        let mut client = server.connect().await;
+        client.send("HEAD /flood HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(statuses(&server.exchange(CLOSE).await), [200]);
+        server.settle().await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn large_content_arrives_whole() {
     serve(router(), Limits::default(), async |server| {
         let request = format!("GET /large HTTP/1.1\r\nHost: a\r\n\r\n{CLOSE}");
@@ -374,6 +436,37 @@ async fn an_upgraded_connection_is_a_raw_stream() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upgraded_client_that_reads_steadily_is_not_too_slow() {
+    async fn offer(exchange: &mut Exchange<'_>) -> Outcome {
+        exchange.respond(101);
+        let mut raw = exchange.upgrade("echo").await?;
+        // There is always more to send than was taken.
+        loop {
+            raw.write(&[b'x'; 200_000]).await?;
+        }
+    }
+    let router = Router::new().get("/", asynchronous(offer));
+    let rate = Some(DataRate { octets_per_sec: 10_000, grace: Duration::from_secs(5) });
+    let limits = Limits { response_rate: rate, ..Limits::default() };
+    serve(router, limits, async |server| {
+        let mut client = server.connect().await;
+        client
+            .send("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+            .await;
+        client.head().await;
+        for _ in 0..100 {
+            sleep(Duration::from_secs(1)).await;
+            client.stream.read_exact(&mut [0; 20_000]).await.unwrap();
+        }
+        // And then it stops to read.
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(server.totals().open, 0);
+        server.settle().await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_upgrade_nobody_asked_for_is_a_500() {
     serve(router(), Limits::default(), async |server| {
         let answer =
@@ -407,6 +500,32 @@ async fn idle_connections_close_silently_and_slow_heads_get_408() {
         let totals = server.settle().await;
         assert_eq!(totals.ends["keep_alive_timeout"], 2);
         assert_eq!(totals.ends["request_headers_timeout"], 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn timeouts_without_end_are_none() {
+    let rate = Some(DataRate { octets_per_sec: 240, grace: Duration::MAX });
+    let limits = Limits {
+        request_head_timeout: Duration::MAX,
+        keep_alive_timeout: Duration::MAX,
+        drain_timeout: Duration::MAX,
+        request_rate: rate,
+        response_rate: rate,
+        ..Limits::default()
+    };
+    serve(router(), limits, async |server| {
+        let mut client = server.connect().await;
+        for octets in ["POST /echo HTTP/1.1\r\nHost: a\r\n", "Content-Length: 2\r\n\r\n", "ok"] {
+            sleep(Duration::from_secs(24 * 3600)).await;
+            client.send(octets).await;
+        }
+        client.until("\r\n\r\nok").await;
+        client.send("GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+        sleep(Duration::from_secs(24 * 3600)).await;
+        assert!(client.rest().await.len() > 300_000);
+        server.settle().await;
     })
     .await;
 }

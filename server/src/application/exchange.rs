@@ -66,18 +66,22 @@ impl<'c> Exchange<'c> {
     /// Reads all request content, up to `limit` octets; more is [`Fault::ContentTooLarge`].
     pub async fn read_to_end(&mut self, limit: usize) -> Result<Vec<u8>, HandlerError> {
         let mut content = Vec::new();
+        let mut filled = 0;
         loop {
-            let filled = content.len();
-            // Grows with what came, not with what was announced.
-            content.resize(filled + filled.clamp(1024, 64 * 1024), 0);
+            // Grows with what came, not with what was announced, and only when it is full: content may
+            // come in pieces of an octet, and room is made of noughts.
+            if filled == content.len() {
+                content.resize(filled + filled.clamp(1024, 64 * 1024), 0);
+            }
             let room = content.get_mut(filled..).unwrap_or_default();
             let read = poll_fn(|cx| self.link.poll_read(cx, room)).await?;
-            content.truncate(filled + read);
-            if read == 0 {
-                return Ok(content);
-            }
-            if content.len() > limit {
+            filled += read;
+            if filled > limit {
                 return Err(Fault::ContentTooLarge.into());
+            }
+            if read == 0 {
+                content.truncate(filled);
+                return Ok(content);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Reading and writing with deadlines: what every protocol engine stands on.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 
 use super::input::Input;
 use super::{EndReason, Handle, Timer};
-use crate::limits::DataRate;
+use crate::limits::{DataRate, deadline};
 
 /// A stream with what was received and what is to be sent.
 ///
@@ -29,9 +30,24 @@ pub(crate) struct Io {
     response_rate: Option<DataRate>,
     /// Whether the client may still be sending when the connection is closed.
     pub(crate) client_may_send: bool,
-    /// By when what is queued has to be sent, once a write had to wait.
-    write_deadline: Option<Instant>,
+    /// The wait for the client to take what is sent, once a write had to wait.
+    wait: Option<Wait>,
+    /// Octets that the stream took and may hold back until it is flushed, as TLS does.
+    unflushed: usize,
+    /// Whether the end of the connection is the end of a response that is not complete yet.
+    ends_content: bool,
+    aborted: bool,
 }
+
+/// A wait for the client to take octets.
+struct Wait {
+    since: Instant,
+    /// Octets it took meanwhile.
+    taken: u64,
+}
+
+/// Most octets that a stream holds back: the buffer of rustls, which no other stream has.
+const HELD_BACK: usize = 64 * 1024;
 
 /// Why a read or write ended without doing anything.
 #[derive(Debug)]
@@ -59,7 +75,10 @@ impl Io {
             sent: 0,
             response_rate,
             client_may_send: true,
-            write_deadline: None,
+            wait: None,
+            unflushed: 0,
+            ends_content: false,
+            aborted: false,
         }
     }
 
@@ -73,14 +92,27 @@ impl Io {
         self.handle.ends(reason);
     }
 
-    /// Waits until something can be read, holding no buffer; ends early if a close is requested.
-    pub(crate) fn poll_idle(
+    /// Waits for the first octets of a request, holding no buffer; 0 is the end. Ends early if a
+    /// close is requested.
+    pub(crate) fn poll_first(
         &mut self,
         cx: &mut Context<'_>,
         deadline: Instant,
-    ) -> Poll<Result<(), Stop>> {
-        if let Poll::Ready(readable) = self.stream.poll_readable(cx) {
-            return Poll::Ready(readable.map_err(Stop::Failed));
+    ) -> Poll<Result<usize, Stop>> {
+        // A socket may call itself readable when it is not: when it is new, or when the last read
+        // filled its buffer. Only a read can tell whether the connection is idle.
+        let read = match self.stream.poll_readable(cx) {
+            Poll::Ready(Ok(())) => self.poll_read(cx),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        };
+        match read {
+            // RFC 9112 §9.8: a client that ends TLS without an alert between requests is done.
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Poll::Ready(Ok(0));
+            }
+            Poll::Ready(read) => return Poll::Ready(read.map_err(Stop::Failed)),
+            Poll::Pending => {}
         }
         if self.handle.close_requested() {
             return Poll::Ready(Err(Stop::CloseRequested));
@@ -102,19 +134,19 @@ impl Io {
         {
             return self.poll_deadline(cx, deadline);
         }
-        let mut buffer = ReadBuf::new(self.input.spare());
-        match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
-            Poll::Ready(Ok(())) => {
-                let read = buffer.filled().len();
-                self.input.fill(read);
-                Poll::Ready(Ok(read))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(Stop::Failed(error))),
-            Poll::Pending => {
-                self.input.fill(0);
-                self.poll_deadline(cx, deadline)
-            }
+        match self.poll_read(cx) {
+            Poll::Ready(read) => Poll::Ready(read.map_err(Stop::Failed)),
+            Poll::Pending => self.poll_deadline(cx, deadline),
         }
+    }
+
+    /// Reads into the input, which holds no more memory afterwards if nothing came.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(self.input.spare());
+        let read = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
+        let filled = buffer.filled().len();
+        self.input.fill(filled);
+        read.map_ok(|()| filled)
     }
 
     /// Reads past the input, straight into `buffer`; 0 is the end. The input must be empty.
@@ -151,10 +183,22 @@ impl Io {
         self.output.len() - self.sent
     }
 
+    /// Whether the operating system has all that was to be sent.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.queued() == 0 && self.unflushed == 0
+    }
+
     /// Sends all that is queued.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Stop>> {
-        ready!(self.poll_send(cx, &mut &[][..]))?;
-        Pin::new(&mut self.stream).poll_flush(cx).map_err(Stop::Failed)
+        if self.queued() > 0 {
+            ready!(self.poll_send(cx, &mut &[][..]))?;
+        }
+        if Pin::new(&mut self.stream).poll_flush(cx).map_err(Stop::Failed)?.is_pending() {
+            return self.poll_write_deadline(cx, self.unflushed.min(HELD_BACK));
+        }
+        self.unflushed = 0;
+        self.wait = None;
+        Poll::Ready(Ok(()))
     }
 
     /// Sends all that is queued and then `content`, which is not copied; advances `content`.
@@ -180,6 +224,8 @@ impl Io {
                 }
                 Poll::Ready(Ok(written)) => {
                     let from_queue = written.min(queued.len());
+                    self.unflushed = self.unflushed.saturating_add(written);
+                    self.took(written);
                     self.sent += from_queue;
                     *content = content.get(written - from_queue..).unwrap_or_default();
                 }
@@ -192,49 +238,88 @@ impl Io {
         }
         self.output.clear();
         self.sent = 0;
-        self.write_deadline = None;
+        self.wait = None;
         Poll::Ready(Ok(()))
     }
 
-    /// The client must take `pending` octets within what the rate allows from the first wait on.
+    /// Notes that the client took octets. Whoever keeps the rate begins anew, without credit for
+    /// what went faster: the next wait is judged by itself.
+    fn took(&mut self, octets: usize) {
+        if let (Some(wait), Some(rate)) = (&mut self.wait, self.response_rate) {
+            wait.taken = wait.taken.saturating_add(octets as u64);
+            if wait.since.elapsed() <= rate.duration(wait.taken) {
+                self.wait = None;
+            }
+        }
+    }
+
+    /// From the first wait on, the client must take what it took since and `pending` octets at the
+    /// rate, and no slower.
     fn poll_write_deadline<T>(
         &mut self,
         cx: &mut Context<'_>,
         pending: usize,
     ) -> Poll<Result<T, Stop>> {
         let Some(rate) = self.response_rate else { return Poll::Pending };
-        let deadline = *self
-            .write_deadline
-            .get_or_insert_with(|| Instant::now() + rate.allowance(pending as u64));
+        let wait = self.wait.get_or_insert_with(|| Wait { since: Instant::now(), taken: 0 });
+        let octets = wait.taken.saturating_add(pending as u64);
+        let deadline = deadline(wait.since, rate.allowance(octets));
         self.poll_deadline(cx, Some(deadline))
-    }
-
-    /// Ends our direction: FIN, over TLS behind a closure alert (RFC 9112 §9.6, §9.8).
-    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
     /// Makes the close a reset: for aborted connections.
     pub(crate) fn reset(&mut self) {
+        self.aborted = true;
         self.stream.set_reset_on_close();
     }
 
-    /// Reads and throws away what still comes, until the end or `deadline`.
+    /// The end of the connection will be the end of the response: if it does not come to
+    /// [`close`](Self::close), it is a reset, because the response would look whole.
+    pub(crate) fn ends_content(&mut self) {
+        self.ends_content = true;
+    }
+
+    /// Closes in good order, unless it was reset: FIN, over TLS behind a closure alert (RFC 9112
+    /// §9.6, §9.8). `lingers` where the client may still be sending: closing with octets unread
+    /// would reset the connection, and the reset could overtake the last response.
     ///
-    /// Closing with unread octets would reset the connection, and the reset could overtake the
-    /// last response (RFC 9112 §9.6).
-    pub(crate) async fn linger(&mut self, deadline: Instant) {
-        self.input = Input::Empty;
-        let ended = std::future::poll_fn(|cx| {
-            loop {
-                match self.poll_fill(cx, Some(deadline)) {
-                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
-                    Poll::Ready(Ok(read)) => self.input.consume(read),
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
+    /// Takes until `deadline` at most: a client need not take the alert, or stop sending.
+    pub(crate) async fn close(&mut self, lingers: bool, deadline: Instant) {
+        if self.aborted {
+            return;
+        }
+        let shut = poll_fn(|cx| match Pin::new(&mut self.stream).poll_shutdown(cx) {
+            Poll::Ready(shut) => Poll::Ready(shut.map_err(Stop::Failed)),
+            Poll::Pending => self.poll_deadline(cx, Some(deadline)),
         });
-        ended.await;
+        if shut.await.is_err() {
+            return;
+        }
+        self.ends_content = false;
+        if lingers {
+            self.input = Input::Empty;
+            poll_fn(|cx| self.poll_end(cx, deadline)).await;
+        }
+    }
+
+    /// Reads and throws away what still comes, until the end or `deadline`.
+    fn poll_end(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        // The timer alone would not do: it is not asked while octets keep coming.
+        while Instant::now() < deadline {
+            match ready!(self.poll_fill(cx, Some(deadline))) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => self.input.consume(read),
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Io {
+    fn drop(&mut self) {
+        if self.ends_content {
+            self.stream.set_reset_on_close();
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::application::{Application, HandlerError, Response};
 use crate::connection::io::{Io, Stop};
 use crate::connection::{ConnectionContext, EndReason, Selected, Serving, Terminal, select};
 use crate::host::{Services, Site};
+use crate::limits::deadline;
 
 /// What an exchange asks of the protocol engine that made it.
 pub(crate) trait Link {
@@ -81,28 +82,28 @@ impl<A: Application> Http<A> {
         let ConnectionContext { stream, info, handle } = connection;
         let services = &self.services;
         let mut io = Io::new(stream, handle, services.limits.response_rate);
-        let refusal = match first_octets(&mut io, services).await {
+        let (end, refused) = match first_octets(&mut io, services).await {
             Ok((Selected::Tls, _)) => {
                 tracing::debug!(connection = %info.id, "TLS on a cleartext endpoint");
                 h1::refuse_tls(&mut io, services);
-                EndReason::TlsNotSupported
+                (EndReason::TlsNotSupported, true)
             }
             Ok((Selected::Http2, _)) => {
                 tracing::debug!(connection = %info.id, "HTTP/2 is not offered here");
                 io.output.extend_from_slice(HTTP_1_1_REQUIRED);
-                EndReason::HttpVersionNotSupported
+                (EndReason::HttpVersionNotSupported, true)
             }
             Ok((_, deadline)) => {
                 return h1::serve(&mut io, &info, services, &*self.application, deadline).await;
             }
-            Err(reason) => return reason,
+            Err(reason @ (EndReason::ConnectionReset | EndReason::IoError)) => return reason,
+            Err(reason) => (reason, false),
         };
-        io.ends(refusal);
-        let flushed = poll_fn(|cx| io.poll_flush(cx)).await;
-        if flushed.is_ok() && poll_fn(|cx| io.poll_shutdown(cx)).await.is_ok() {
-            io.linger(Instant::now() + services.limits.drain_timeout).await;
+        io.ends(end);
+        if poll_fn(|cx| io.poll_flush(cx)).await.is_ok() {
+            io.close(refused, deadline(Instant::now(), services.limits.drain_timeout)).await;
         }
-        refusal
+        end
     }
 }
 
@@ -116,19 +117,21 @@ impl<A: Application> Terminal for Http<A> {
 /// An end or a timeout on the way is left to HTTP/1.1.
 async fn first_octets(io: &mut Io, services: &Services) -> Result<(Selected, Instant), EndReason> {
     let limits = &services.limits;
-    let idle = Instant::now() + limits.keep_alive_timeout;
-    poll_fn(|cx| io.poll_idle(cx, idle))
-        .await
-        .map_err(|stop| stop.reason(EndReason::KeepAliveTimeout))?;
-    let deadline = Instant::now() + limits.request_head_timeout;
+    let idle = deadline(Instant::now(), limits.keep_alive_timeout);
+    match poll_fn(|cx| io.poll_first(cx, idle)).await {
+        Ok(0) => return Err(EndReason::ClientClosed),
+        Ok(_) => {}
+        Err(stop) => return Err(stop.reason(EndReason::KeepAliveTimeout)),
+    }
+    let deadline = deadline(Instant::now(), limits.request_head_timeout);
     loop {
+        match select(io.input.octets()) {
+            Selected::Undecided => {}
+            decided => return Ok((decided, deadline)),
+        }
         match poll_fn(|cx| io.poll_fill(cx, Some(deadline))).await {
-            Ok(0) if io.input.is_empty() => return Err(EndReason::ClientClosed),
             Ok(0) | Err(Stop::TimedOut) => return Ok((Selected::Http1, deadline)),
-            Ok(_) => match select(io.input.octets()) {
-                Selected::Undecided => {}
-                decided => return Ok((decided, deadline)),
-            },
+            Ok(_) => {}
             Err(stop) => return Err(stop.reason(EndReason::IoError)),
         }
     }

@@ -15,11 +15,14 @@ const PIECE: usize = 16 * 1024;
 pub(super) async fn echo(exchange: &mut Exchange<'_>) -> Result<(), HandlerError> {
     let request = *exchange.request();
     let mut content = Vec::new();
+    let mut piece = Vec::new();
     let whole = loop {
-        match read_more(exchange, &mut content).await? {
-            0 => break true,
-            _ if content.len() >= BUFFERED => break false,
-            _ => {}
+        match read_piece(exchange, &mut piece).await? {
+            [] => break true,
+            octets => content.extend_from_slice(octets),
+        }
+        if content.len() >= BUFFERED {
+            break false;
         }
     };
     let response = exchange.respond(200);
@@ -42,11 +45,12 @@ pub(super) async fn echo(exchange: &mut Exchange<'_>) -> Result<(), HandlerError
     if let Some(length) = request.fields.get(FieldName::ContentLength).and_then(number) {
         exchange.response().declare_length(length);
     }
+    exchange.write(&content).await?;
+    drop(content);
     loop {
-        exchange.write(&content).await?;
-        content.clear();
-        if read_more(exchange, &mut content).await? == 0 {
-            break;
+        match read_piece(exchange, &mut piece).await? {
+            [] => break,
+            octets => exchange.write(octets).await?,
         }
     }
     let trailers = trailers(exchange);
@@ -54,16 +58,15 @@ pub(super) async fn echo(exchange: &mut Exchange<'_>) -> Result<(), HandlerError
     Ok(())
 }
 
-/// Appends what is there of the request content; 0 is its end.
-async fn read_more(
+/// Reads what is there of the request content, a piece at most; nothing is its end.
+async fn read_piece<'p>(
     exchange: &mut Exchange<'_>,
-    content: &mut Vec<u8>,
-) -> Result<usize, HandlerError> {
-    let filled = content.len();
-    content.resize(filled + PIECE, 0);
-    let read = exchange.read(content.get_mut(filled..).unwrap_or_default()).await;
-    content.truncate(filled + *read.as_ref().unwrap_or(&0));
-    read
+    piece: &'p mut Vec<u8>,
+) -> Result<&'p [u8], HandlerError> {
+    // Made once: a client may send its content in pieces of an octet.
+    piece.resize(PIECE, 0);
+    let read = exchange.read(piece).await?;
+    Ok(piece.get(..read).unwrap_or_default())
 }
 
 /// The request's trailers that may be sent back, copied because the response borrows the exchange.

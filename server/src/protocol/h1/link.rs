@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use falconry_wire::field::{FieldName, FieldSection, Fields};
 use falconry_wire::h1::{self, ChunkedDecoder, Decoded, RequestHead, encode};
+use tokio::task::coop;
 use tokio::time::Instant;
 
 use super::respond::{self, Answer, Framing};
@@ -15,6 +16,7 @@ use crate::connection::input::Input;
 use crate::connection::io::{Io, Stop};
 use crate::connection::{ConnectionPermits, EndReason, Permit};
 use crate::host::Services;
+use crate::limits::deadline;
 use crate::protocol::Link;
 
 /// Largest piece of content that is framed as one chunk: bounds what one write adds to the output.
@@ -294,11 +296,15 @@ impl<'c> H1Link<'c> {
         poll_fn(|cx| self.io.poll_flush(cx))
             .await
             .map_err(|stop| stop.reason(EndReason::ResponseTooSlow))?;
-        let deadline = Instant::now() + self.services.limits.drain_timeout;
+        let deadline = deadline(Instant::now(), self.services.limits.drain_timeout);
         self.continue_due = false;
         poll_fn(|cx| {
             let mut dropped = [0; 4096];
             loop {
+                // The timer alone would not do: it is not asked while octets keep coming.
+                if Instant::now() >= deadline {
+                    return Poll::Ready(Err(EndReason::NotPersistent));
+                }
                 match ready!(self.poll_content(cx, &mut dropped, Some(deadline))) {
                     Ok(0) => return Poll::Ready(Ok(())),
                     Ok(_) => {}
@@ -452,7 +458,7 @@ impl Link for H1Link<'_> {
         ready!(self.poll_continue(cx))?;
         let deadline = self.services.limits.request_rate.map(|rate| {
             let since = *self.rate.since.get_or_insert_with(Instant::now);
-            since + rate.allowance(self.rate.octets).saturating_sub(self.rate.waited)
+            deadline(since, rate.allowance(self.rate.octets).saturating_sub(self.rate.waited))
         });
         let read = ready!(self.poll_content(cx, buffer, deadline));
         if let Some(since) = self.rate.since.take() {
@@ -503,6 +509,9 @@ impl Link for H1Link<'_> {
         self.decide_persistence(response);
         let answer = self.answer();
         let framing = respond::streamed(&mut self.io.output, response, answer, self.services);
+        if matches!(framing, Framing::UntilClose) {
+            self.io.ends_content();
+        }
         self.phase = Phase::Streaming { framing, written: 0 };
         Ok(())
     }
@@ -530,7 +539,8 @@ impl Link for H1Link<'_> {
                 out.extend_from_slice(piece);
                 out.extend_from_slice(b"\r\n");
             }
-            Framing::Suppressed => {}
+            // Nothing waits here: a handler that writes much must not keep its worker to itself.
+            Framing::Suppressed => ready!(coop::poll_proceed(cx)).made_progress(),
         }
         *written = total;
         Poll::Ready(Ok(piece.len()))

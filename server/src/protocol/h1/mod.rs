@@ -23,6 +23,7 @@ use crate::application::{
 use crate::connection::io::{Io, Stop};
 use crate::connection::{ConnectionInfo, EndReason};
 use crate::host::Services;
+use crate::limits::deadline;
 use crate::protocol::NO_REQUEST;
 
 /// What one request needs and the next one uses again. Rented from the worker while a connection
@@ -93,18 +94,20 @@ impl<A: Application> Engine<'_, A> {
         }
     }
 
-    /// Sends what is queued, gives all memory back and waits for the next request.
+    /// Sends what is queued, gives all memory back and waits for the next request's first octets.
     async fn idle(&mut self) -> Result<(), EndReason> {
         self.flush().await?;
         self.services.return_output(&mut self.io.output);
-        let deadline = Instant::now() + self.services.limits.keep_alive_timeout;
-        poll_fn(|cx| self.io.poll_idle(cx, deadline))
-            .await
-            .map_err(|stop| stop.reason(EndReason::KeepAliveTimeout))
+        let deadline = deadline(Instant::now(), self.services.limits.keep_alive_timeout);
+        match poll_fn(|cx| self.io.poll_first(cx, deadline)).await {
+            Ok(0) => Err(EndReason::ClientClosed),
+            Ok(_) => Ok(()),
+            Err(stop) => Err(stop.reason(EndReason::KeepAliveTimeout)),
+        }
     }
 
     async fn flush(&mut self) -> Result<(), EndReason> {
-        if self.io.queued() == 0 {
+        if self.io.is_flushed() {
             return Ok(());
         }
         poll_fn(|cx| self.io.poll_flush(cx))
@@ -148,13 +151,12 @@ impl<A: Application> Engine<'_, A> {
     async fn more(&mut self) -> Result<(), EndReason> {
         // The responses so far do not wait for a slow head.
         self.flush().await?;
-        let begun = !self.io.input.is_empty();
         // The head timeout runs from the head's first octet, wherever that came from.
-        let deadline = *self
-            .head_deadline
-            .get_or_insert_with(|| Instant::now() + self.services.limits.request_head_timeout);
+        let deadline = *self.head_deadline.get_or_insert_with(|| {
+            deadline(Instant::now(), self.services.limits.request_head_timeout)
+        });
         match poll_fn(|cx| self.io.poll_fill(cx, Some(deadline))).await {
-            Ok(0) if begun => {
+            Ok(0) => {
                 let fault = Fault::UnexpectedEnd;
                 self.refuse(
                     fault.status(),
@@ -163,7 +165,6 @@ impl<A: Application> Engine<'_, A> {
                 );
                 Err(EndReason::UnexpectedEnd)
             }
-            Ok(0) => Err(EndReason::ClientClosed),
             Ok(_) => Ok(()),
             Err(Stop::TimedOut) => {
                 let fault = Fault::HeadTimeout;
@@ -242,15 +243,11 @@ impl<A: Application> Engine<'_, A> {
             return self.io.reset();
         }
         self.services.return_output(&mut self.io.output);
-        if poll_fn(|cx| self.io.poll_shutdown(cx)).await.is_err() {
-            return;
-        }
         // Where the client may still be sending, closing at once could reset the connection before
         // it has read the answer.
         let idle = matches!(reason, EndReason::ClientClosed | EndReason::KeepAliveTimeout);
-        if !idle && (self.io.client_may_send || !self.io.input.is_empty()) {
-            self.io.linger(Instant::now() + self.services.limits.drain_timeout).await;
-        }
+        let lingers = !idle && (self.io.client_may_send || !self.io.input.is_empty());
+        self.io.close(lingers, deadline(Instant::now(), self.services.limits.drain_timeout)).await;
     }
 }
 

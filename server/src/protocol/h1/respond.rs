@@ -79,8 +79,9 @@ pub(super) fn streamed(
         Content::Declared(length) => Some(length),
         _ => None,
     };
-    // RFC 9112 §6.1: no chunks for an HTTP/1.0 client; the close ends the content.
-    let until_close = declared.is_none() && answer.version == HttpVersion::Http10;
+    // RFC 9112 §6.1: no chunks for an HTTP/1.0 client; the close ends the content, if there is any.
+    let chunked = declared.is_none() && answer.version == HttpVersion::Http11;
+    let until_close = declared.is_none() && !chunked && !answer.head;
     answer.persistent &= !until_close;
     begin(out, response, answer, services);
     let framing = match declared {
@@ -88,11 +89,11 @@ pub(super) fn streamed(
             content_length(out, length);
             Framing::Counted(length)
         }
-        None if until_close => Framing::UntilClose,
-        None => {
+        None if chunked => {
             out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
             Framing::Chunked
         }
+        None => Framing::UntilClose,
     };
     out.extend_from_slice(b"\r\n");
     if answer.head { Framing::Suppressed } else { framing }
