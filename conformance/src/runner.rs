@@ -234,7 +234,7 @@ async fn attempt(subject: &Subject, entry: &Entry, patience: Duration) -> Attemp
     let took = Duration::ZERO;
     let lacks = entry.meta().lacks(&subject.values);
     if !lacks.is_empty() {
-        let lacks: Vec<_> = lacks.iter().map(|capability| format!("`{capability}`")).collect();
+        let lacks: Vec<_> = lacks.iter().map(|need| format!("`{need}`")).collect();
         let reason = format!("the target does not offer {}", lacks.join(" and "));
         let judgement = Judgement::new(Verdict::Skip, reason);
         return Attempt { judgement, connections: Vec::new(), in_doubt: false, took };
