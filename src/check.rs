@@ -1,6 +1,6 @@
 //! `falconry check`: the conformance runner on the command line.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -264,14 +264,8 @@ fn deliver(args: &CheckArgs, report: &Report) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Prints to standard output. A reader that has gone away, as `head` does, is no error.
 fn print(text: &str) -> Result<u8, Refusal> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Refusal(2, format!("cannot print: {error}")))
-        }
-        _ => Ok(0),
-    }
+    cli::print(text.as_bytes()).map(|()| 0).map_err(usage)
 }
 
 fn read_octets(path: &Path) -> Result<Vec<u8>, Refusal> {

@@ -54,6 +54,32 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_reader_that_goes_away_is_no_error() {
+    for arguments in [&["completions", "bash"][..], &["check", "--list"]] {
+        // A write to a pipe without a reader fails at once.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_falconry"))
+            .args(arguments)
+            .stdout(writer)
+            .output()
+            .unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*message), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_log_filter_that_is_none_is_a_matter_of_usage() {
+    let output = Command::new(env!("CARGO_BIN_EXE_falconry"))
+        .args(["serve", "--log", "=="])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
 fn a_target_that_is_not_there_is_told_from_failures() {
     let output = check(&["unix:/nonexistent.sock"]);
     assert_eq!(output.status.code(), Some(3));
