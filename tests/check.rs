@@ -97,6 +97,16 @@ fn reports_go_to_files_and_to_standard_output() {
 }
 
 #[test]
+fn one_file_that_cannot_be_written_costs_no_other() {
+    let markdown = file("report.md", "");
+    let arguments = ["--filter", "h1.dates.*", "--json", "/nonexistent/report.json", "--markdown"];
+    let output = check(&[&arguments[..], &[markdown.to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write /nonexistent"));
+    assert!(fs::read_to_string(markdown).unwrap().contains("h1.dates"));
+}
+
+#[test]
 fn a_case_of_ones_own_runs_and_becomes_a_known_deviation() {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("own-cases");
     fs::create_dir_all(&dir).unwrap();
@@ -115,6 +125,9 @@ fn a_case_of_ones_own_runs_and_becomes_a_known_deviation() {
     let text = String::from_utf8_lossy(&first.stdout);
     assert!(text.contains("expected 418 close, got 200 close"), "{text}");
     assert!(text.contains("| nc 127.0.0.1"), "{text}");
+    let other = check(&["--cases", dir, "--filter", "h1.dates.*", "--write-baseline", known]);
+    assert_eq!(other.status.code(), Some(0));
+    assert!(fs::read_to_string(known).unwrap().contains("own.teapot"));
     let second = check(&[&arguments[..], &["--baseline", known]].concat());
     assert_eq!(second.status.code(), Some(0));
 }
