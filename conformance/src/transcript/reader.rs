@@ -22,6 +22,8 @@ pub(crate) struct Reader {
     garbage: Option<Garbage>,
     /// Octets of all heads and trailer sections so far.
     heads: usize,
+    /// Octets at the front of the buffer that hold no end of a head.
+    searched: usize,
 }
 
 /// Octets that are no response.
@@ -221,7 +223,7 @@ impl Reader {
             self.throw("octets that are no response".into());
             return true;
         }
-        let Some(len) = head_len(&self.buffer) else {
+        let Some(len) = self.head_len() else {
             if self.buffer.len() > MAX_HEADS {
                 self.throw("a response head without an end".into());
                 return true;
@@ -244,6 +246,16 @@ impl Reader {
             Response { status, version, head, fields, answers: self.finals, ..Response::default() };
         self.frame(requests);
         true
+    }
+
+    /// The length of the head at the front. What was searched is not searched again: a long head that
+    /// comes in small pieces would cost its square.
+    fn head_len(&mut self) -> Option<usize> {
+        // The line end before an empty line may have come earlier.
+        let from = self.searched.saturating_sub(b"\n\r\n".len());
+        let end = head_len(self.buffer.get(from..)?);
+        self.searched = if end.is_some() { 0 } else { self.buffer.len() };
+        end.map(|end| from + end)
     }
 
     // RFC 9112 §6.3: the rules in their order, from the request's method to the close.
