@@ -231,8 +231,8 @@ impl Reader {
             return false;
         };
         self.heads += len;
-        if self.heads > MAX_HEADS {
-            self.throw("more of response heads than anyone asked for".into());
+        if self.heads > MAX_HEADS || self.whole.len() >= MAX_RESPONSES {
+            self.throw("more responses than anyone asked for".into());
             return true;
         }
         let Some((version, status)) = status_line(&self.buffer) else {
@@ -358,6 +358,9 @@ const PROTOCOL: &[u8] = b"HTTP/";
 /// Octets of all heads and trailer sections of a connection, and of a line of chunked framing: far above
 /// what servers send. Fields cost many times their octets, so a peer may not send them without end.
 const MAX_HEADS: usize = 1024 * 1024;
+
+/// Responses of a connection: no case asks for so many, and each of them meets all passive rules.
+const MAX_RESPONSES: usize = 1000;
 
 /// Octets of garbage that are kept.
 const MAX_GARBAGE: usize = 4096;
