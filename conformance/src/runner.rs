@@ -18,7 +18,7 @@ use crate::play::play;
 use crate::probe::{Miss, MissKind, Probe};
 use crate::registry::Entry;
 use crate::report::{CaseResult, Kind, Report, Unmet};
-use crate::transcript::Transcript;
+use crate::transcript::{Transcript, Way};
 
 /// The server under test, and how it is reached.
 #[derive(Clone)]
@@ -100,8 +100,15 @@ async fn run_here(
     let first =
         Probe::new(Rc::clone(&subject.dial), Rc::clone(&subject.values), settings.patience * 2);
     if let Err(miss) = baseline(&first).await {
-        report.baseline = Some(Unmet { reason: miss.what });
-        report.cases.push(baseline_result(&first, "h1.server.answers", Verdict::Broken, &report));
+        let connections = first.transcripts();
+        let alert = |seen: &Transcript| seen.octets(Way::Received).starts_with(TLS_ALERT);
+        let reason = if connections.iter().any(alert) {
+            "it answered with a TLS alert; try https://".to_owned()
+        } else {
+            miss.what
+        };
+        report.baseline = Some(Unmet { reason: reason.clone() });
+        report.cases.push(baseline_result(reason, connections));
         report.took = started.elapsed();
         return report;
     }
@@ -304,15 +311,15 @@ async fn survival(subject: &Subject, patience: Duration) -> CaseResult {
     result
 }
 
-fn baseline_result(probe: &Probe, id: &str, verdict: Verdict, report: &Report) -> CaseResult {
+fn baseline_result(reason: String, connections: Vec<Transcript>) -> CaseResult {
     CaseResult {
-        id: id.into(),
+        id: "h1.server.answers".into(),
         title: "GET / is answered".into(),
         why: "Every case is built on it.".into(),
         kind: Kind::Target,
-        verdict,
-        reason: report.baseline.as_ref().map(|unmet| unmet.reason.clone()),
-        connections: probe.transcripts(),
+        verdict: Verdict::Broken,
+        reason: Some(reason),
+        connections,
         ..CaseResult::default()
     }
 }
@@ -362,6 +369,10 @@ fn result_of(
         ..CaseResult::default()
     }
 }
+
+/// How a TLS server begins its answer to what is no TLS: content type alert, major version 3
+/// (RFC 8446 §5.1).
+const TLS_ALERT: &[u8] = &[0x15, 0x03];
 
 /// After how many confirmed verdicts in a row nothing more is tried again.
 const CONFIRMED: usize = 16;

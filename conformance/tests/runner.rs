@@ -134,6 +134,31 @@ fn rules_chosen_alone_are_held_against_the_traffic_of_all_cases() {
     assert_eq!(reason, Some("broken in 2 of 2 responses: a 200 without it"));
 }
 
+/// A server that speaks TLS alone, to a client that does not.
+struct Secured;
+
+impl Dial for Secured {
+    fn dial(&self) -> Dialing<'_> {
+        Box::pin(async {
+            let (ours, mut theirs) = pair(MemoryOptions::default());
+            spawn_local(async move {
+                let _ = theirs.write_all(b"\x15\x03\x03\0\x02\x022").await;
+                let _ = theirs.flush().await;
+            });
+            Ok(Box::new(ours) as Box<dyn Stream>)
+        })
+    }
+}
+
+#[test]
+fn a_target_of_the_other_scheme_is_told_so() {
+    let report = support::on_virtual_time(async || {
+        run(support::subject(Rc::new(Secured)), &Settings::default(), &[], &[]).await
+    });
+    assert_eq!(report.exit_code(), 3);
+    assert!(report.baseline.unwrap().reason.contains("try https://"));
+}
+
 /// A server that promises an answer for ever.
 struct Promising;
 
