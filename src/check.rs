@@ -1,6 +1,6 @@
 //! `falconry check`: the conformance runner on the command line.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use falconry_conformance::dial::Dialer;
+use falconry_conformance::known::{self, KnownSet};
 use falconry_conformance::registry::{self, Entry};
 use falconry_conformance::report::{
     Report, write_json, write_junit, write_markdown, write_terminal,
@@ -15,7 +16,7 @@ use falconry_conformance::report::{
 use falconry_conformance::runner::{self, Settings, Subject};
 use falconry_conformance::select::Selection;
 use falconry_conformance::target::Target;
-use falconry_conformance::{caps, explain, known, matrix};
+use falconry_conformance::{caps, explain, matrix};
 use falconry_fixtures::{Level, Values};
 
 use crate::{cli, serve};
@@ -69,7 +70,8 @@ pub(crate) struct CheckArgs {
     /// Take the deviations in this file for known: they fail the run only when they change
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Write the deviations of this run into a file for --baseline
+    /// Write the deviations of this run into a file for --baseline; what stands there, or in the file of
+    /// --baseline, of cases that this run does not judge is kept
     #[arg(long, value_name = "FILE")]
     write_baseline: Option<PathBuf>,
     /// Let warnings fail the run
@@ -152,11 +154,20 @@ fn check(args: &CheckArgs) -> Result<u8, Refusal> {
         return print(&explain::list(&chosen));
     }
 
+    let known = match &args.baseline {
+        Some(path) => known_deviations(path, &entries)?,
+        None => KnownSet::new(),
+    };
+    // What the new file takes over of cases that this run does not judge.
+    let before = match &args.write_baseline {
+        Some(path) if args.baseline.is_none() && path.exists() => known_deviations(path, &entries)?,
+        _ => known.clone(),
+    };
     let settings = Settings {
         patience: args.timeout,
         jobs: args.jobs.into(),
         strict: args.strict,
-        known: known_deviations(args, &entries)?,
+        known,
         progress: true,
     };
     // The embedded server runs until it is dropped.
@@ -166,7 +177,7 @@ fn check(args: &CheckArgs) -> Result<u8, Refusal> {
         .build()
         .map_err(|error| Refusal(3, format!("cannot start: {error}")))?;
     let report = runtime.block_on(runner::run(subject, &settings, &chosen, &entries));
-    deliver(args, &report)?;
+    deliver(args, &report, &before)?;
     Ok(report.exit_code())
 }
 
@@ -229,49 +240,45 @@ fn explain_case(args: &CheckArgs, entries: &[Entry], id: &str) -> Result<u8, Ref
     }
 }
 
-fn known_deviations(args: &CheckArgs, entries: &[Entry]) -> Result<known::KnownSet, Refusal> {
-    let Some(path) = &args.baseline else { return Ok(known::KnownSet::new()) };
+fn known_deviations(path: &Path, entries: &[Entry]) -> Result<KnownSet, Refusal> {
     let ids = entries.iter().map(Entry::id).chain(["h1.server.survives"]);
     known::read(&read_text(path)?, ids).map_err(|error| in_file(path, &error))
 }
 
-/// Writes a report as text.
-type Writer = fn(&Report) -> String;
-
-/// Prints the report and writes the files asked for.
-fn deliver(args: &CheckArgs, report: &Report) -> Result<(), Refusal> {
-    let to_stdout = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
-    if ![&args.json, &args.junit, &args.markdown].into_iter().any(to_stdout) {
+/// Prints the report and writes the files asked for: all that can be written, then the first error.
+fn deliver(args: &CheckArgs, report: &Report, before: &KnownSet) -> Result<(), Refusal> {
+    let is_stdout = |path: &Path| path == Path::new("-");
+    let mut files: Vec<(&Path, String)> = Vec::new();
+    let writers: [(&Option<PathBuf>, fn(&Report) -> String); 3] =
+        [(&args.json, write_json), (&args.junit, write_junit), (&args.markdown, write_markdown)];
+    for (path, write) in writers {
+        files.extend(path.as_deref().map(|path| (path, write(report))));
+    }
+    // A run that could not judge has nothing to say of deviations.
+    if let Some(path) = &args.write_baseline
+        && report.baseline.is_none()
+    {
+        files.push((path, known::write(&report.cases, before)));
+    }
+    let mut outcome = Ok(());
+    if !files.iter().any(|(path, _)| is_stdout(path)) {
         let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        print(&write_terminal(report, colour))?;
+        outcome = print(&write_terminal(report, colour)).map(drop);
     }
-    let files: [(&Option<PathBuf>, Writer); 4] = [
-        (&args.json, write_json),
-        (&args.junit, write_junit),
-        (&args.markdown, write_markdown),
-        (&args.write_baseline, |report| known::write(&report.cases)),
-    ];
-    for (path, write) in files {
-        match path {
-            Some(path) if path.as_path() == Path::new("-") => {
-                print(&write(report))?;
-            }
-            Some(path) => std::fs::write(path, write(report))
-                .map_err(|error| Refusal(2, format!("cannot write {}: {error}", path.display())))?,
-            None => {}
-        }
+    for (path, text) in files {
+        let written = if is_stdout(path) {
+            print(&text).map(drop)
+        } else {
+            std::fs::write(path, text)
+                .map_err(|error| usage(format!("cannot write {}: {error}", path.display())))
+        };
+        outcome = outcome.and(written);
     }
-    Ok(())
+    outcome
 }
 
-/// Prints to standard output. A reader that has gone away, as `head` does, is no error.
 fn print(text: &str) -> Result<u8, Refusal> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Refusal(2, format!("cannot print: {error}")))
-        }
-        _ => Ok(0),
-    }
+    cli::print(text.as_bytes()).map(|()| 0).map_err(usage)
 }
 
 fn read_octets(path: &Path) -> Result<Vec<u8>, Refusal> {

@@ -1,5 +1,6 @@
 //! The command line as a whole.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -34,6 +35,17 @@ pub(crate) fn run() -> ExitCode {
         },
         Command::Check(args) => check::run(&args),
         Command::Completions(args) => completions::run(&args),
+    }
+}
+
+/// Prints to standard output. A reader that has gone away, as `head` does, is no error.
+pub(crate) fn print(octets: &[u8]) -> Result<(), String> {
+    let mut out = io::stdout();
+    match out.write_all(octets).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot print: {error}"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,12 +1,11 @@
 //! `falconry completions`: completion scripts for shells.
 
-use std::io;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use crate::cli::Cli;
+use crate::cli::{self, Cli};
 
 /// Print a completion script for a shell
 #[derive(Args, Debug)]
@@ -21,6 +20,14 @@ pub(crate) struct CompletionsArgs {
 
 /// Prints the script.
 pub(crate) fn run(args: &CompletionsArgs) -> ExitCode {
-    clap_complete::generate(args.shell, &mut Cli::command(), "falconry", &mut io::stdout());
-    ExitCode::SUCCESS
+    // Into memory first: the generator panics where its writer fails.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "falconry", &mut script);
+    match cli::print(&script) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            cli::complain(&message);
+            ExitCode::from(2)
+        }
+    }
 }

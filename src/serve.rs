@@ -4,13 +4,14 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use falconry_server::reference::{self, ReferenceOptions};
 use falconry_server::{DataRate, Endpoint, Limits, Profile, Running, Server};
 use falconry_transport::tls::{self, Acceptor, ServerConfig};
 use falconry_transport::{ListenAddress, Scheme};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
 /// Run the reference server.
 #[derive(Args, Debug)]
@@ -82,7 +83,7 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     pub no_server_field: bool,
     /// What to log to standard error: error, warn, info, debug, trace, or a filter like `falconry_server=debug`
-    #[arg(long, value_name = "FILTER", default_value = "info")]
+    #[arg(long, value_name = "FILTER", default_value = "info", value_parser = log_filter)]
     pub log: String,
     /// Log as JSON, one object a line
     #[arg(long)]
@@ -107,9 +108,17 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "give a number of seconds above 0, like 2.5".to_owned())
 }
 
+/// Checks a log filter, which cannot be parsed once and cloned.
+fn log_filter(text: &str) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("no level (error, warn, info, debug, trace) and no filter".into()),
+    }
+}
+
 /// Runs the server until it is told to stop.
 pub(crate) fn run(args: &ServeArgs) -> Result<()> {
-    log_to_stderr(&args.log, args.log_json)?;
+    log_to_stderr(&args.log, args.log_json);
     let options = ReferenceOptions { trace: args.trace, ..ReferenceOptions::default() };
     let mut server = Server::new(reference::application(options))
         .limits(limits(args))
@@ -241,18 +250,14 @@ async fn ended(running: &Running, period: Duration) {
     }
 }
 
-fn log_to_stderr(filter: &str, json: bool) -> Result<()> {
+fn log_to_stderr(filter: &str, json: bool) {
     use std::io::IsTerminal;
-    use tracing_subscriber::EnvFilter;
-    let Ok(filter) = EnvFilter::try_new(filter) else {
-        bail!("--log {filter:?} is no level (error, warn, info, debug, trace) and no filter");
-    };
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let filter = EnvFilter::new(filter);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if json {
         log.json().init();
     } else {
         log.with_ansi(colour).init();
     }
-    Ok(())
 }

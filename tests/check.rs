@@ -54,6 +54,32 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_reader_that_goes_away_is_no_error() {
+    for arguments in [&["completions", "bash"][..], &["check", "--list"]] {
+        // A write to a pipe without a reader fails at once.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_falconry"))
+            .args(arguments)
+            .stdout(writer)
+            .output()
+            .unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*message), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_log_filter_that_is_none_is_a_matter_of_usage() {
+    let output = Command::new(env!("CARGO_BIN_EXE_falconry"))
+        .args(["serve", "--log", "=="])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
 fn a_target_that_is_not_there_is_told_from_failures() {
     let output = check(&["unix:/nonexistent.sock"]);
     assert_eq!(output.status.code(), Some(3));
@@ -68,6 +94,16 @@ fn reports_go_to_files_and_to_standard_output() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.starts_with("{\n  \"schema\": 1,"), "{text}");
     assert!(fs::read_to_string(junit).unwrap().contains("<testsuites"));
+}
+
+#[test]
+fn one_file_that_cannot_be_written_costs_no_other() {
+    let markdown = file("report.md", "");
+    let arguments = ["--filter", "h1.dates.*", "--json", "/nonexistent/report.json", "--markdown"];
+    let output = check(&[&arguments[..], &[markdown.to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write /nonexistent"));
+    assert!(fs::read_to_string(markdown).unwrap().contains("h1.dates"));
 }
 
 #[test]
@@ -89,6 +125,9 @@ fn a_case_of_ones_own_runs_and_becomes_a_known_deviation() {
     let text = String::from_utf8_lossy(&first.stdout);
     assert!(text.contains("expected 418 close, got 200 close"), "{text}");
     assert!(text.contains("| nc 127.0.0.1"), "{text}");
+    let other = check(&["--cases", dir, "--filter", "h1.dates.*", "--write-baseline", known]);
+    assert_eq!(other.status.code(), Some(0));
+    assert!(fs::read_to_string(known).unwrap().contains("own.teapot"));
     let second = check(&[&arguments[..], &["--baseline", known]].concat());
     assert_eq!(second.status.code(), Some(0));
 }

@@ -1,6 +1,6 @@
 //! Files that say what a target offers (`docs/target.md`).
 
-use falconry_fixtures::{Capability, Values};
+use falconry_fixtures::{Capability, Need, Values};
 
 use crate::registry::near;
 
@@ -12,6 +12,11 @@ pub fn read(text: &str, values: &mut Values) -> Result<(), String> {
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
     for (name, path) in &table {
         let Some(capability) = Capability::from_name(name) else {
+            if Need::from_name(name).is_some() {
+                return Err(format!(
+                    "`{name}` is not for this file; the target's scheme decides it"
+                ));
+            }
             let known = Capability::ALL.iter().map(|capability| capability.name());
             let near = near(name, known.clone());
             let hint = if near.is_empty() {
@@ -56,6 +61,7 @@ mod tests {
         assert!(error("zzzzzzzzz = '/x'").contains("there are missing"));
         assert!(error("echo = 'x'").contains("slash"));
         assert!(error("echo = '/a b'").contains("slash"));
+        assert!(error("tls = '/x'").contains("scheme"));
         assert!(error("echo = 5").contains("slash"));
         assert!(error("echo").contains("line 1"));
     }

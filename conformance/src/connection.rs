@@ -105,16 +105,18 @@ impl Connection {
         self.record.borrow_mut().requests.add_head(number);
     }
 
-    /// Sends `octets` while reading goes on. Each write may take `patience`.
+    /// Sends `octets` while reading goes on. Each write may take `patience`, all of them together
+    /// [`SEND_PATIENCE`] times that.
     pub(crate) async fn send(&mut self, octets: &[u8], patience: Duration) -> Waited {
         let mut rest = octets;
         let mut buffer = [0; READ_SIZE];
+        let end = Instant::now() + patience * SEND_PATIENCE;
         while !rest.is_empty() {
             let Some((read, write)) = &mut self.halves else { return Waited::Closed };
             if self.record.borrow().transcript.end != End::Open {
                 return Waited::Closed;
             }
-            let deadline = Instant::now() + patience;
+            let deadline = end.min(Instant::now() + patience);
             tokio::select! {
                 // Reading goes first: a refusal that waits to be read is lost when the next write
                 // makes the peer reset the connection.
@@ -240,16 +242,12 @@ impl Connection {
 }
 
 impl Record {
-    /// The transcript as it stands; what is unfinished becomes a fault.
+    /// The transcript as it stands; what is unfinished becomes a fault. The record is empty behind it.
     pub(crate) fn finish(&mut self) -> Transcript {
-        self.reader.cut("the end of our patience");
-        Transcript {
-            requests: self.requests.clone(),
-            responses: self.reader.responses().to_vec(),
-            raw: self.reader.raw().to_vec(),
-            garbage: self.reader.garbage().cloned(),
-            ..std::mem::take(&mut self.transcript)
-        }
+        let Self { mut reader, requests, transcript } = std::mem::take(self);
+        reader.cut("the end of our patience");
+        let (responses, raw, garbage) = reader.into_parts();
+        Transcript { requests, responses, raw, garbage, ..transcript }
     }
 }
 
@@ -259,5 +257,9 @@ const DIAL_PATIENCE: u32 = 4;
 /// Octets read at once.
 const READ_SIZE: usize = 4096;
 
-/// Octets read from one connection: no case asks for so much, and no peer may make us keep more.
-const MAX_RECEIVED: u64 = 64 * 1024 * 1024;
+/// Octets read from one connection: no case asks for so much, and no peer may make us keep more, times
+/// the cases that run at once.
+const MAX_RECEIVED: u64 = 8 * 1024 * 1024;
+
+/// How many times the patience of one write all writes of a send may take together.
+const SEND_PATIENCE: u32 = 10;

@@ -46,7 +46,7 @@ fn write(entry: &Entry, values: &Values, text: &mut String) -> std::fmt::Result 
         }
     }
     if !meta.needs.is_empty() {
-        let needs: Vec<_> = meta.needs.iter().map(|capability| capability.name()).collect();
+        let needs: Vec<_> = meta.needs.iter().map(|need| need.name()).collect();
         writeln!(text, "\nneeds  {}", needs.join(", "))?;
     }
     match entry {

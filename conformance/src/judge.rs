@@ -59,6 +59,11 @@ impl Verdict {
         !matches!(self, Self::Pass | Self::Skip)
     }
 
+    /// Whether a project may have to live with it: all but what is as it may be, or was not judged.
+    pub const fn is_deviation(self) -> bool {
+        matches!(self, Self::Weak | Self::Warn | Self::Fail | Self::Broken)
+    }
+
     /// The verdict on a rule of that level that does not hold.
     pub(crate) const fn miss(level: Level) -> Self {
         match level.miss() {

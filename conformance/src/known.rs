@@ -52,19 +52,26 @@ pub fn read<'a>(
     Ok(file.known)
 }
 
-/// Writes the deviations of a run as such a file. Reasons already known are kept.
-pub fn write(cases: &[CaseResult]) -> String {
+/// Writes the deviations of a run as such a file. Of those known `before`, the reasons are kept, and
+/// whole entries where their case was not judged, so that a run of a few cases forgets nothing.
+pub fn write(cases: &[CaseResult], before: &KnownSet) -> String {
     let mut text = String::from(
         "# Known deviations of the target, for `falconry check --baseline`.\n\
          # One that has another verdict counts as news; one that passes again is reported.\n",
     );
-    let deviations = cases.iter().filter(|case| {
-        matches!(case.verdict, Verdict::Fail | Verdict::Warn | Verdict::Weak | Verdict::Broken)
-    });
-    for case in deviations {
+    let mut verdicts: BTreeMap<&str, Verdict> =
+        before.iter().map(|(id, known)| (id.as_str(), known.verdict)).collect();
+    for case in cases {
+        match case.verdict {
+            Verdict::Skip => None,
+            verdict if verdict.is_deviation() => verdicts.insert(&case.id, verdict),
+            _ => verdicts.remove(case.id.as_str()),
+        };
+    }
+    for (id, verdict) in verdicts {
         // Writing to a string does not fail.
-        let _ = write!(text, "\n[known.\"{}\"]\nverdict = \"{}\"\n", case.id, case.verdict);
-        if let Some(reason) = case.known.as_ref().and_then(|known| known.reason.as_ref()) {
+        let _ = write!(text, "\n[known.\"{id}\"]\nverdict = \"{verdict}\"\n");
+        if let Some(reason) = before.get(id).and_then(|known| known.reason.as_ref()) {
             let _ = writeln!(text, "reason = {}", quoted(reason));
         }
     }
@@ -94,24 +101,42 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn case(id: &str, verdict: Verdict) -> CaseResult {
+        CaseResult { id: id.into(), verdict, ..CaseResult::default() }
+    }
+
     #[test]
     fn what_is_written_is_read_again() {
         let known = Known { verdict: Verdict::Fail, reason: Some("a \"b\"\\\n".into()) };
-        let case = |id: &str, verdict, known| CaseResult {
-            id: id.into(),
-            verdict,
-            known,
-            ..CaseResult::default()
-        };
         let cases = [
-            case("h1.a.b", Verdict::Fail, Some(known.clone())),
-            case("h1.a.c", Verdict::Warn, None),
-            case("h1.a.d", Verdict::Pass, None),
+            case("h1.a.b", Verdict::Fail),
+            case("h1.a.c", Verdict::Warn),
+            case("h1.a.d", Verdict::Note),
         ];
-        let read = read(&write(&cases), ["h1.a.b", "h1.a.c"].into_iter()).unwrap();
+        let before = [("h1.a.b".to_owned(), known.clone())].into();
+        let read = read(&write(&cases, &before), ["h1.a.b", "h1.a.c"].into_iter()).unwrap();
         assert_eq!(read.len(), 2);
         assert_eq!(read["h1.a.b"], known);
         assert_eq!(read["h1.a.c"], Known { verdict: Verdict::Warn, reason: None });
+    }
+
+    #[test]
+    fn a_run_of_a_few_cases_forgets_no_other() {
+        let known = |verdict| Known { verdict, reason: Some("r".into()) };
+        let before: KnownSet = ["a.gone", "a.other", "a.skipped", "a.worse"]
+            .map(|id| (id.to_owned(), known(Verdict::Warn)))
+            .into();
+        let cases = [
+            case("a.gone", Verdict::Pass),
+            case("a.skipped", Verdict::Skip),
+            case("a.worse", Verdict::Fail),
+        ];
+        let ids = ["a.other", "a.skipped", "a.worse"];
+        let read = read(&write(&cases, &before), ids.into_iter()).unwrap();
+        assert_eq!(read.len(), 3);
+        assert_eq!(read["a.other"], known(Verdict::Warn));
+        assert_eq!(read["a.skipped"], known(Verdict::Warn));
+        assert_eq!(read["a.worse"], known(Verdict::Fail));
     }
 
     #[test]

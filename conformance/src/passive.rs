@@ -7,10 +7,7 @@ use crate::judge::{Judgement, Verdict};
 use crate::transcript::{End, Framing, Response, Transcript};
 
 /// What each rule has said so far.
-pub(crate) struct Watch {
-    tallies: Vec<Tally>,
-    tls: bool,
-}
+pub(crate) struct Watch(Vec<Tally>);
 
 /// What one rule has said.
 pub(crate) struct Tally {
@@ -22,41 +19,67 @@ pub(crate) struct Tally {
     pub(crate) examples: Vec<(String, String)>,
 }
 
-impl Watch {
-    /// Watches a target that is reached over TLS or in the clear.
-    pub(crate) fn new(tls: bool) -> Self {
-        let tally = |rule| Tally { rule, held: 0, broken: 0, examples: Vec::new() };
-        Self { tallies: monitor::rules().map(tally).collect(), tls }
-    }
+/// What the rules say of one case, in their order.
+#[derive(Default)]
+pub(crate) struct Findings(Vec<Found>);
 
-    /// Takes the responses of a connection of the case of that id.
-    pub(crate) fn see(&mut self, id: &str, transcript: &Transcript) {
-        let tls = self.tls;
-        for (at, response) in transcript.responses.iter().enumerate() {
-            // What only our patience cut short says nothing about the server.
-            if response.fault.is_some() && transcript.end == End::Open {
-                continue;
-            }
-            let observed = observe(transcript, at, response, tls);
-            for tally in &mut self.tallies {
-                match (tally.rule.check)(&observed) {
-                    Finding::Idle => {}
-                    Finding::Held => tally.held += 1,
-                    Finding::Broken(seen) => {
-                        tally.broken += 1;
-                        let new = tally.examples.iter().all(|(example, _)| example != id);
-                        if new && tally.examples.len() < MAX_EXAMPLES {
-                            tally.examples.push((id.to_owned(), seen));
+/// What one rule says of one case.
+#[derive(Default)]
+struct Found {
+    held: usize,
+    broken: usize,
+    /// What was seen where it was broken first.
+    seen: Option<String>,
+}
+
+impl Findings {
+    /// Holds the rules against all responses of a case, which came over TLS or in the clear.
+    pub(crate) fn of(transcripts: &[Transcript], tls: bool) -> Self {
+        let mut all: Vec<Found> = monitor::rules().map(|_| Found::default()).collect();
+        for transcript in transcripts {
+            for (at, response) in transcript.responses.iter().enumerate() {
+                // What our patience or a reset cut short says nothing about what the server sent.
+                if response.fault.is_some() && transcript.end != End::Fin {
+                    continue;
+                }
+                let observed = observe(transcript, at, response, tls);
+                for (rule, found) in monitor::rules().zip(&mut all) {
+                    match (rule.check)(&observed) {
+                        Finding::Idle => {}
+                        Finding::Held => found.held += 1,
+                        Finding::Broken(seen) => {
+                            found.broken += 1;
+                            found.seen.get_or_insert(seen);
                         }
                     }
                 }
+            }
+        }
+        Self(all)
+    }
+}
+
+impl Watch {
+    /// No rule has said anything yet.
+    pub(crate) fn new() -> Self {
+        let tally = |rule| Tally { rule, held: 0, broken: 0, examples: Vec::new() };
+        Self(monitor::rules().map(tally).collect())
+    }
+
+    /// Adds what the rules say of the case of that id.
+    pub(crate) fn add(&mut self, id: &str, findings: Findings) {
+        for (tally, found) in self.0.iter_mut().zip(findings.0) {
+            tally.held += found.held;
+            tally.broken += found.broken;
+            if tally.examples.len() < MAX_EXAMPLES {
+                tally.examples.extend(found.seen.map(|seen| (id.to_owned(), seen)));
             }
         }
     }
 
     /// What the rules have said.
     pub(crate) fn tallies(&self) -> &[Tally] {
-        &self.tallies
+        &self.0
     }
 }
 
@@ -155,9 +178,10 @@ mod tests {
 
     #[test]
     fn a_rule_is_counted_once_with_its_first_examples() {
-        let mut watch = Watch::new(false);
+        let mut watch = Watch::new();
         for case in ["a", "b", "c", "d"] {
-            watch.see(case, &transcript("HTTP/1.1 200 OK\r\n\r\n", End::Fin));
+            watch
+                .add(case, Findings::of(&[transcript("HTTP/1.1 200 OK\r\n\r\n", End::Fin)], false));
         }
         let date = watch.tallies().iter().find(|tally| tally.rule.id == "h1.passive.date-present");
         let examples: Vec<_> = date.unwrap().examples.iter().map(|(id, _)| id.as_str()).collect();
@@ -169,21 +193,24 @@ mod tests {
 
     #[test]
     fn a_rule_that_never_came_up_is_skipped() {
-        let watch = Watch::new(false);
+        let watch = Watch::new();
         assert_eq!(judgement(&watch, "h1.passive.allow-on-405").verdict, Verdict::Skip);
     }
 
     #[test]
     fn a_close_of_our_own_needs_no_announcement() {
-        let mut watch = Watch::new(false);
+        let mut watch = Watch::new();
         let mut seen = transcript("HTTP/1.1 200 OK\r\n\r\n", End::Fin);
-        watch.see("behind octets that are no request", &seen);
+        watch.add(
+            "behind octets that are no request",
+            Findings::of(std::slice::from_ref(&seen), false),
+        );
         seen.requests.sent(b"GET / HTTP/1.1\r\n\r\n");
         seen.we_closed_first = true;
-        watch.see("behind our own close", &seen);
+        watch.add("behind our own close", Findings::of(std::slice::from_ref(&seen), false));
         assert_eq!(judgement(&watch, "h1.passive.close-announced").verdict, Verdict::Skip);
         seen.we_closed_first = false;
-        watch.see("by the peer's decision", &seen);
+        watch.add("by the peer's decision", Findings::of(std::slice::from_ref(&seen), false));
         assert_eq!(judgement(&watch, "h1.passive.close-announced").verdict, Verdict::Warn);
     }
 

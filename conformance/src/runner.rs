@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use falconry_fixtures::{Level, Meta, Values};
+use falconry_fixtures::{Level, Meta, Need, Values};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -13,12 +13,12 @@ use tokio::time::Instant;
 use crate::dial::Dial;
 use crate::judge::{Judgement, Verdict, judge_code, judge_data};
 use crate::known::KnownSet;
-use crate::passive::Watch;
+use crate::passive::{Findings, Watch};
 use crate::play::play;
 use crate::probe::{Miss, MissKind, Probe};
 use crate::registry::Entry;
 use crate::report::{CaseResult, Kind, Report, Unmet};
-use crate::transcript::Transcript;
+use crate::transcript::{Transcript, Way};
 
 /// The server under test, and how it is reached.
 #[derive(Clone)]
@@ -31,6 +31,12 @@ pub struct Subject {
     pub name: String,
     /// The command that connects to it, for reproductions.
     pub shell: String,
+}
+
+impl Subject {
+    fn is_tls(&self) -> bool {
+        self.values.meets(Need::Tls)
+    }
 }
 
 /// How to run.
@@ -94,8 +100,15 @@ async fn run_here(
     let first =
         Probe::new(Rc::clone(&subject.dial), Rc::clone(&subject.values), settings.patience * 2);
     if let Err(miss) = baseline(&first).await {
-        report.baseline = Some(Unmet { reason: miss.what });
-        report.cases.push(baseline_result(&first, "h1.server.answers", Verdict::Broken, &report));
+        let connections = first.transcripts();
+        let alert = |seen: &Transcript| seen.octets(Way::Received).starts_with(TLS_ALERT);
+        let reason = if connections.iter().any(alert) {
+            "it answered with a TLS alert; try https://".to_owned()
+        } else {
+            miss.what
+        };
+        report.baseline = Some(Unmet { reason: reason.clone() });
+        report.cases.push(baseline_result(reason, connections));
         report.took = started.elapsed();
         return report;
     }
@@ -112,14 +125,10 @@ async fn run_here(
     try_again_alone(&subject, settings, &played, &mut results, &bar).await;
     bar.finish_and_clear();
 
-    let mut watch = Watch::new(subject.values.scheme == "https");
-    for transcript in first.transcripts() {
-        watch.see("h1.server.answers", &transcript);
-    }
-    for (entry, result) in played.iter().zip(results) {
-        for transcript in &result.connections {
-            watch.see(entry.id(), transcript);
-        }
+    let mut watch = Watch::new();
+    watch.add("h1.server.answers", Findings::of(&first.transcripts(), subject.is_tls()));
+    for (entry, mut result) in played.iter().zip(results) {
+        watch.add(entry.id(), std::mem::take(&mut result.findings));
         if !only_rules {
             let mut result = case_result(entry, result);
             let lacks = entry.meta().lacks(&subject.values);
@@ -153,6 +162,8 @@ fn progress_bar(wanted: bool, cases: usize) -> ProgressBar {
 struct Attempt {
     judgement: Judgement,
     connections: Vec<Transcript>,
+    /// What the passive rules say of them.
+    findings: Findings,
     /// Whether more patience might have given another verdict.
     in_doubt: bool,
     took: Duration,
@@ -194,7 +205,7 @@ async fn play_all(
 /// Judges what timed out again, one by one and with doubled waits: a busy moment is no fault.
 ///
 /// When a good number has been confirmed in a row, waiting is evidently not the problem, and the rest
-/// stands as it is.
+/// stands as it is; so it does when second tries have taken very long.
 async fn try_again_alone(
     subject: &Subject,
     settings: &Settings,
@@ -203,8 +214,9 @@ async fn try_again_alone(
     bar: &ProgressBar,
 ) {
     let mut confirmed = 0;
+    let end = Instant::now() + settings.patience * TRIED_AGAIN;
     for (entry, attempt) in cases.iter().zip(attempts).filter(|(_, attempt)| attempt.in_doubt) {
-        if confirmed >= CONFIRMED {
+        if confirmed >= CONFIRMED || Instant::now() > end {
             return;
         }
         bar.set_message(format!("again, alone: {}", entry.id()));
@@ -223,6 +235,7 @@ async fn guarded(subject: &Subject, entry: &Rc<Entry>, patience: Duration) -> At
     let mut attempt = task.await.unwrap_or_else(|error| Attempt {
         judgement: Judgement::new(Verdict::Broken, format!("the case itself failed: {error}")),
         connections: Vec::new(),
+        findings: Findings::default(),
         in_doubt: false,
         took: Duration::ZERO,
     });
@@ -234,12 +247,13 @@ async fn attempt(subject: &Subject, entry: &Entry, patience: Duration) -> Attemp
     let took = Duration::ZERO;
     let lacks = entry.meta().lacks(&subject.values);
     if !lacks.is_empty() {
-        let lacks: Vec<_> = lacks.iter().map(|capability| format!("`{capability}`")).collect();
+        let lacks: Vec<_> = lacks.iter().map(|need| format!("`{need}`")).collect();
         let reason = format!("the target does not offer {}", lacks.join(" and "));
         let judgement = Judgement::new(Verdict::Skip, reason);
-        return Attempt { judgement, connections: Vec::new(), in_doubt: false, took };
+        let (connections, findings) = (Vec::new(), Findings::default());
+        return Attempt { judgement, connections, findings, in_doubt: false, took };
     }
-    let (judgement, connections, timed_out) = match entry {
+    let (judgement, mut connections, timed_out) = match entry {
         Entry::Data(case) => match play(case, &*subject.dial, &subject.values, patience).await {
             Ok(transcript) => {
                 let judgement = judge_data(case, &transcript, &subject.values);
@@ -259,7 +273,14 @@ async fn attempt(subject: &Subject, entry: &Entry, patience: Duration) -> Attemp
         Entry::Passive(_) => (Judgement::pass(), Vec::new(), false),
     };
     let poor = !matches!(judgement.verdict, Verdict::Pass | Verdict::Note | Verdict::Skip);
-    Attempt { judgement, connections, in_doubt: timed_out && poor, took }
+    let findings = Findings::of(&connections, subject.is_tls());
+    if judgement.verdict.is_remarkable() {
+        connections.iter_mut().for_each(Transcript::forget_messages);
+    } else {
+        // What passed needs no proof.
+        connections = Vec::new();
+    }
+    Attempt { judgement, connections, findings, in_doubt: timed_out && poor, took }
 }
 
 /// GET of the root works: without that nothing can be judged.
@@ -290,15 +311,15 @@ async fn survival(subject: &Subject, patience: Duration) -> CaseResult {
     result
 }
 
-fn baseline_result(probe: &Probe, id: &str, verdict: Verdict, report: &Report) -> CaseResult {
+fn baseline_result(reason: String, connections: Vec<Transcript>) -> CaseResult {
     CaseResult {
-        id: id.into(),
+        id: "h1.server.answers".into(),
         title: "GET / is answered".into(),
         why: "Every case is built on it.".into(),
         kind: Kind::Target,
-        verdict,
-        reason: report.baseline.as_ref().map(|unmet| unmet.reason.clone()),
-        connections: probe.transcripts(),
+        verdict: Verdict::Broken,
+        reason: Some(reason),
+        connections,
         ..CaseResult::default()
     }
 }
@@ -310,8 +331,6 @@ fn case_result(entry: &Entry, attempt: Attempt) -> CaseResult {
         Entry::Passive(_) => Kind::Passive,
     };
     let Attempt { judgement, connections, took, .. } = attempt;
-    // What passed needs no proof; the octets of many large cases would only be carried along.
-    let connections = if judgement.verdict.is_remarkable() { connections } else { Vec::new() };
     result_of(entry.meta(), kind, judgement, connections, took)
 }
 
@@ -351,5 +370,12 @@ fn result_of(
     }
 }
 
+/// How a TLS server begins its answer to what is no TLS: content type alert, major version 3
+/// (RFC 8446 §5.1).
+const TLS_ALERT: &[u8] = &[0x15, 0x03];
+
 /// After how many confirmed verdicts in a row nothing more is tried again.
 const CONFIRMED: usize = 16;
+
+/// How many times the patience of a wait all second tries may take.
+const TRIED_AGAIN: u32 = 120;

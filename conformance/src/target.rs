@@ -73,8 +73,8 @@ impl FromStr for Target {
             return Err("this system has no Unix domain sockets".into());
         }
         let (https, rest) = match text.split_once("://") {
-            Some(("http", rest)) => (false, rest),
-            Some(("https", rest)) => (true, rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
             Some((scheme, _)) => return Err(format!("`{scheme}` is no scheme to check; {mend}")),
             None => (false, text),
         };
@@ -87,6 +87,9 @@ impl FromStr for Target {
                 ));
             }
         };
+        if let Some((_, host)) = authority.rsplit_once('@') {
+            return Err(format!("a target has no user name; write `{host}` alone"));
+        }
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             _ => (authority, None),
@@ -132,7 +135,7 @@ mod tests {
     fn targets_are_read_in_all_their_forms() {
         for (text, shown, shell) in [
             ("http://h:8080", "http://h:8080", "nc h 8080"),
-            ("http://h/", "http://h", "nc h 80"),
+            ("HTTP://h/", "http://h", "nc h 80"),
             ("h:80", "http://h", "nc h 80"),
             ("[::1]:8080", "http://[::1]:8080", "nc ::1 8080"),
             ("https://h", "https://h", "openssl s_client -quiet -connect h:443"),
@@ -152,7 +155,7 @@ mod tests {
             ("http://h:0", "port"),
             ("http://h:99999", "port"),
             ("http://h/x", "--caps"),
-            ("http://u@h", "host"),
+            ("http://u:p@h", "user name"),
             ("http://", "host"),
             ("::1", "host"),
             ("unix:", "path"),

@@ -161,7 +161,12 @@ fn markdown_reports_are_as_approved() {
 
 #[test]
 fn known_deviations_are_as_approved() {
-    check("known.toml", &known::write(&report().cases));
+    let report = report();
+    let known = |case: &CaseResult| Some((case.id.clone(), case.known.clone()?));
+    check(
+        "known.toml",
+        &known::write(&report.cases, &report.cases.iter().filter_map(known).collect()),
+    );
 }
 
 #[test]

@@ -10,10 +10,11 @@ use std::time::Duration;
 use falconry_conformance::Verdict;
 use falconry_conformance::dial::{Dial, Dialing};
 use falconry_conformance::known::Known;
+use falconry_conformance::probe::{MissKind, Probe};
 use falconry_conformance::registry::Entry;
 use falconry_conformance::report::Report;
 use falconry_conformance::runner::{Settings, run};
-use falconry_fixtures::Loader;
+use falconry_fixtures::{Loader, Values};
 use falconry_transport::Stream;
 use falconry_transport::memory::{MemoryOptions, pair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -131,4 +132,58 @@ fn rules_chosen_alone_are_held_against_the_traffic_of_all_cases() {
     assert_eq!(ids, ["h1.passive.date-present", "h1.server.survives"]);
     let reason = report.cases[0].reason.as_deref();
     assert_eq!(reason, Some("broken in 2 of 2 responses: a 200 without it"));
+}
+
+/// A server that speaks TLS alone, to a client that does not.
+struct Secured;
+
+impl Dial for Secured {
+    fn dial(&self) -> Dialing<'_> {
+        Box::pin(async {
+            let (ours, mut theirs) = pair(MemoryOptions::default());
+            spawn_local(async move {
+                let _ = theirs.write_all(b"\x15\x03\x03\0\x02\x022").await;
+                let _ = theirs.flush().await;
+            });
+            Ok(Box::new(ours) as Box<dyn Stream>)
+        })
+    }
+}
+
+#[test]
+fn a_target_of_the_other_scheme_is_told_so() {
+    let report = support::on_virtual_time(async || {
+        run(support::subject(Rc::new(Secured)), &Settings::default(), &[], &[]).await
+    });
+    assert_eq!(report.exit_code(), 3);
+    assert!(report.baseline.unwrap().reason.contains("try https://"));
+}
+
+/// A server that promises an answer for ever.
+struct Promising;
+
+impl Dial for Promising {
+    fn dial(&self) -> Dialing<'_> {
+        Box::pin(async {
+            let (ours, mut theirs) = pair(MemoryOptions::default());
+            spawn_local(async move {
+                while theirs.write_all(b"HTTP/1.1 102 Processing\r\n\r\n").await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            });
+            Ok(Box::new(ours) as Box<dyn Stream>)
+        })
+    }
+}
+
+#[test]
+fn interim_responses_do_not_prolong_a_wait() {
+    support::on_virtual_time(async || {
+        let started = tokio::time::Instant::now();
+        let values = Rc::new(Values::new("h", "http"));
+        let probe = Probe::new(Rc::new(Promising), values, Duration::from_secs(1));
+        let miss = probe.get("/").await.unwrap_err();
+        assert_eq!(miss.kind, MissKind::TimedOut, "{miss}");
+        assert_eq!(started.elapsed(), Duration::from_secs(1));
+    });
 }

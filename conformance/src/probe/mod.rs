@@ -174,8 +174,11 @@ impl Peer {
     /// # Errors
     /// None came in time, or octets came that are no response.
     pub async fn response(&mut self) -> Result<Response, Miss> {
+        self.response_until(Instant::now() + self.patience).await
+    }
+
+    async fn response_until(&mut self, deadline: Instant) -> Result<Response, Miss> {
         let wanted = self.taken;
-        let deadline = Instant::now() + self.patience;
         let waited = self
             .connection
             .wait(deadline, |connection| {
@@ -203,8 +206,10 @@ impl Peer {
     /// # Errors
     /// As for [`Self::response`].
     pub async fn final_response(&mut self) -> Result<Response, Miss> {
+        // One deadline for them all: interim responses without end are no progress.
+        let deadline = Instant::now() + self.patience;
         loop {
-            let response = self.response().await?;
+            let response = self.response_until(deadline).await?;
             if !response.is_interim() {
                 return Ok(response);
             }

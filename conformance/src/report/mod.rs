@@ -145,7 +145,7 @@ impl CaseResult {
 
     /// Whether a known deviation is gone.
     pub fn is_mended(&self) -> bool {
-        self.known.is_some() && self.verdict == Verdict::Pass
+        self.known.is_some() && matches!(self.verdict, Verdict::Pass | Verdict::Note)
     }
 
     /// Whether it fails the run.

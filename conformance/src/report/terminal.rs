@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use falconry_fixtures::Capability;
+
 use super::escape::{escaped_lines, reproduction};
 use super::{CaseResult, Kind, Report};
 use crate::judge::Verdict;
@@ -176,10 +178,20 @@ impl Page {
         if known > 0 {
             self.line(format!("{known} of them known from the baseline file."));
         }
-        let lacking: Vec<_> = report.cases.iter().filter(|case| !case.lacks.is_empty()).collect();
+        // A scheme is no resource: for want of that, nothing can be named.
+        let has_path = |lack: &&String| Capability::from_name(lack).is_some();
+        let lacking: Vec<_> = report
+            .cases
+            .iter()
+            .filter(|case| case.lacks.iter().any(|lack| has_path(&lack)))
+            .collect();
         if !lacking.is_empty() {
-            let mut lacks: Vec<_> =
-                lacking.iter().flat_map(|case| &case.lacks).map(String::as_str).collect();
+            let mut lacks: Vec<_> = lacking
+                .iter()
+                .flat_map(|case| &case.lacks)
+                .filter(has_path)
+                .map(String::as_str)
+                .collect();
             lacks.sort_unstable();
             lacks.dedup();
             self.line(format!(

@@ -73,13 +73,22 @@ pub enum End {
 }
 
 /// Octets kept of each direction of a connection: enough for every case, bounded for every peer.
-pub const MAX_KEPT: usize = 64 * 1024;
+pub const MAX_KEPT: usize = 16 * 1024;
 
 impl Transcript {
     /// The octets kept of one direction, joined.
     pub fn octets(&self, way: Way) -> Vec<u8> {
         let pieces = self.pieces.iter().filter(|piece| piece.way == way);
         pieces.flat_map(|piece| piece.octets.iter().copied()).collect()
+    }
+
+    /// Forgets all but what a report shows, once the verdict is found: a server that sends much to every
+    /// case would fill the memory.
+    pub(crate) fn forget_messages(&mut self) {
+        self.requests = Requests::default();
+        self.responses = Vec::new();
+        self.raw = Vec::new();
+        self.garbage = None;
     }
 
     /// Keeps a piece, as far as there is room.

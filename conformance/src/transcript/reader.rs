@@ -20,6 +20,10 @@ pub(crate) struct Reader {
     whole: Vec<Response>,
     raw: Vec<u8>,
     garbage: Option<Garbage>,
+    /// Octets of all heads and trailer sections so far.
+    heads: usize,
+    /// Octets at the front of the buffer that hold no end of a head.
+    searched: usize,
 }
 
 /// Octets that are no response.
@@ -94,6 +98,12 @@ impl Reader {
         }
     }
 
+    /// What was read, for a transcript.
+    pub(crate) fn into_parts(self) -> (Vec<Response>, Vec<u8>, Option<Garbage>) {
+        let garbage = self.garbage().cloned();
+        (self.whole, self.raw, garbage)
+    }
+
     /// The octets behind a change of protocol.
     pub(crate) fn raw(&self) -> &[u8] {
         &self.raw
@@ -138,6 +148,10 @@ impl Reader {
                 if line == b"\r\n" || line == b"\n" {
                     reader.end(None);
                 } else {
+                    reader.heads += line.len();
+                    if reader.heads > MAX_HEADS {
+                        return reader.break_off("a trailer section without an end");
+                    }
                     let lines: Vec<_> = lines(line).collect();
                     reader.current.trailers.extend(own(fields(&lines)));
                 }
@@ -171,7 +185,7 @@ impl Reader {
     /// Hands the next line, its end included, to `then`; false while it is unfinished.
     fn line(&mut self, then: fn(&mut Self, &[u8])) -> bool {
         let Some(end) = memchr::memchr(b'\n', &self.buffer) else {
-            if self.buffer.len() > MAX_HEAD {
+            if self.buffer.len() > MAX_HEADS {
                 self.break_off("chunked framing without an end of line");
             }
             return false;
@@ -209,13 +223,18 @@ impl Reader {
             self.throw("octets that are no response".into());
             return true;
         }
-        let Some(len) = head_len(&self.buffer) else {
-            if self.buffer.len() > MAX_HEAD {
+        let Some(len) = self.head_len() else {
+            if self.buffer.len() > MAX_HEADS {
                 self.throw("a response head without an end".into());
                 return true;
             }
             return false;
         };
+        self.heads += len;
+        if self.heads > MAX_HEADS || self.whole.len() >= MAX_RESPONSES {
+            self.throw("more responses than anyone asked for".into());
+            return true;
+        }
         let Some((version, status)) = status_line(&self.buffer) else {
             self.throw("a malformed status line".into());
             return true;
@@ -227,6 +246,16 @@ impl Reader {
             Response { status, version, head, fields, answers: self.finals, ..Response::default() };
         self.frame(requests);
         true
+    }
+
+    /// The length of the head at the front. What was searched is not searched again: a long head that
+    /// comes in small pieces would cost its square.
+    fn head_len(&mut self) -> Option<usize> {
+        // The line end before an empty line may have come earlier.
+        let from = self.searched.saturating_sub(b"\n\r\n".len());
+        let end = head_len(self.buffer.get(from..)?);
+        self.searched = if end.is_some() { 0 } else { self.buffer.len() };
+        end.map(|end| from + end)
     }
 
     // RFC 9112 §6.3: the rules in their order, from the request's method to the close.
@@ -326,8 +355,12 @@ fn own(fields: Vec<(&[u8], std::borrow::Cow<'_, [u8]>)>) -> Vec<(String, Vec<u8>
 /// What every HTTP/1 response begins with.
 const PROTOCOL: &[u8] = b"HTTP/";
 
-/// Octets of a head, or of a line of chunked framing, that are waited for: far above what servers send.
-const MAX_HEAD: usize = 1024 * 1024;
+/// Octets of all heads and trailer sections of a connection, and of a line of chunked framing: far above
+/// what servers send. Fields cost many times their octets, so a peer may not send them without end.
+const MAX_HEADS: usize = 1024 * 1024;
+
+/// Responses of a connection: no case asks for so many, and each of them meets all passive rules.
+const MAX_RESPONSES: usize = 1000;
 
 /// Octets of garbage that are kept.
 const MAX_GARBAGE: usize = 4096;
@@ -417,6 +450,25 @@ mod tests {
             (b"HTTP/1.1 204 No\r\n\r\nxyz", "octets that are no response"),
         ] {
             assert_eq!(read(octets, &[]).garbage().unwrap().reason, reason);
+        }
+    }
+
+    #[test]
+    fn heads_without_end_are_given_up() {
+        for (start, again, faults) in [
+            (&b""[..], &b"HTTP/1.1 100 C\r\n\r\n"[..], 0),
+            (b"HTTP/1.1 200 OK\r\n", b"a:\r\n", 0),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"a:\r\n", 1),
+        ] {
+            let mut reader = Reader::default();
+            reader.feed(start, &Requests::default());
+            let more = again.repeat(4096 / again.len());
+            for _ in 0..MAX_HEADS / 2048 {
+                reader.feed(&more, &Requests::default());
+            }
+            assert!(reader.is_lost());
+            let fault = |response: &&Response| response.fault.is_some();
+            assert_eq!(reader.responses().iter().filter(fault).count(), faults);
         }
     }
 
