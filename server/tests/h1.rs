@@ -441,9 +441,8 @@ async fn an_upgraded_client_that_reads_steadily_is_not_too_slow() {
         exchange.respond(101);
         let mut raw = exchange.upgrade("echo").await?;
         // There is always more to send than was taken.
-        loop {
-            raw.write(&[b'x'; 200_000]).await?;
-        }
+        while raw.write(&[b'x'; 200_000]).await? > 0 {}
+        Ok(())
     }
     let router = Router::new().get("/", asynchronous(offer));
     let rate = Some(DataRate { octets_per_sec: 10_000, grace: Duration::from_secs(5) });
