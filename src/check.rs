@@ -200,8 +200,34 @@ fn subject(args: &CheckArgs) -> Result<(Option<impl Sized + use<>>, Subject), Re
         values: Rc::new(values),
         name: target.to_string(),
         shell: target.shell(),
+        again: again(args),
     };
     Ok((embedded, subject))
+}
+
+/// The command that checks the same target in the same way.
+fn again(args: &CheckArgs) -> String {
+    let mut command = "falconry check".to_owned();
+    let mut word = |text: String| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+        if text.chars().all(plain) {
+            command.push_str(&format!(" {text}"));
+        } else {
+            command.push_str(&format!(" '{}'", text.replace('\'', "'\\''")));
+        }
+    };
+    if let Some(target) = &args.target {
+        word(target.to_string());
+    }
+    for (option, path) in
+        [("--caps", &args.caps), ("--cases", &args.cases), ("--verify", &args.verify)]
+    {
+        if let Some(path) = path {
+            word(option.to_owned());
+            word(path.display().to_string());
+        }
+    }
+    command
 }
 
 /// What the target offers: everything if it is the reference server, else what --caps says.

@@ -130,4 +130,6 @@ fn a_case_of_ones_own_runs_and_becomes_a_known_deviation() {
     assert!(fs::read_to_string(known).unwrap().contains("own.teapot"));
     let second = check(&[&arguments[..], &["--baseline", known]].concat());
     assert_eq!(second.status.code(), Some(0));
+    let text = String::from_utf8_lossy(&second.stdout);
+    assert!(text.contains("All demands held but for 1 known deviation."), "{text}");
 }

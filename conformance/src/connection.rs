@@ -3,7 +3,7 @@
 //! Reading goes on during writes, so that a refusal sent early is not lost to the reset that follows
 //! it, and a peer that stops reading cannot make both sides wait for each other.
 
-use std::cell::{Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -20,6 +20,8 @@ pub(crate) struct Connection {
     halves: Option<Halves>,
     record: Rc<RefCell<Record>>,
     opened: Instant,
+    /// When octets last went either way.
+    active: Cell<Instant>,
 }
 
 /// Its two directions.
@@ -59,6 +61,7 @@ impl Connection {
                 halves: Some(tokio::io::split(stream)),
                 record: Rc::new(RefCell::new(Record { requests, ..Record::default() })),
                 opened: Instant::now(),
+                active: Cell::new(Instant::now()),
             }),
             Ok(Err(error)) => Err(format!("cannot connect: {error}")),
             Err(_) => Err("cannot connect: no answer in time".into()),
@@ -201,6 +204,7 @@ impl Connection {
     }
 
     fn note_sent(&self, octets: &[u8]) {
+        self.active.set(Instant::now());
         let mut record = self.record.borrow_mut();
         record.requests.sent(octets);
         record.transcript.keep(self.opened.elapsed(), Way::Sent, octets);
@@ -213,6 +217,7 @@ impl Connection {
 
     fn note_received(&self, received: io::Result<usize>, buffer: &[u8]) {
         let Record { reader, requests, transcript } = &mut *self.record.borrow_mut();
+        transcript.idle = self.active.replace(Instant::now()).elapsed();
         match received {
             Ok(0) => {
                 transcript.end = End::Fin;

@@ -1,5 +1,7 @@
 //! Holds every response of a run against the passive rules.
 
+use std::time::Duration;
+
 use falconry_fixtures::{Citation, Level, Meta};
 use falconry_wire::monitor::{self, Asked, Behind, Finding, Observed, Rule};
 
@@ -141,10 +143,12 @@ fn observe<'a>(
     } else if response.fault.is_some() {
         Behind::Cut
     } else if transcript.we_closed_first
+        || transcript.idle > IDLE
         || response.status == 101
         || !transcript.requests.ends_with(number)
     {
-        // The close may be ours, the new protocol's, or the answer to what was sent behind.
+        // The close may be ours, the new protocol's, the answer to what was sent behind, or what became
+        // of a connection that nobody used.
         Behind::Nothing
     } else {
         Behind::Close
@@ -159,6 +163,9 @@ fn observe<'a>(
     }
     .with_chunk_framing(&response.chunk_framing)
 }
+
+/// After what idle time a close was decided later than the response before it.
+const IDLE: Duration = Duration::from_millis(500);
 
 /// Examples kept of each rule.
 const MAX_EXAMPLES: usize = 3;
@@ -210,6 +217,10 @@ mod tests {
         watch.add("behind our own close", Findings::of(std::slice::from_ref(&seen), false));
         assert_eq!(judgement(&watch, "h1.passive.close-announced").verdict, Verdict::Skip);
         seen.we_closed_first = false;
+        seen.idle = IDLE * 2;
+        watch.add("behind an idle time", Findings::of(std::slice::from_ref(&seen), false));
+        assert_eq!(judgement(&watch, "h1.passive.close-announced").verdict, Verdict::Skip);
+        seen.idle = Duration::ZERO;
         watch.add("by the peer's decision", Findings::of(std::slice::from_ref(&seen), false));
         assert_eq!(judgement(&watch, "h1.passive.close-announced").verdict, Verdict::Warn);
     }

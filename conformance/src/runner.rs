@@ -31,6 +31,8 @@ pub struct Subject {
     pub name: String,
     /// The command that connects to it, for reproductions.
     pub shell: String,
+    /// The command that checks it, to which `--filter ID` can be added.
+    pub again: String,
 }
 
 impl Subject {
@@ -92,6 +94,7 @@ async fn run_here(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         target: subject.name.clone(),
         shell: subject.shell.clone(),
+        again: subject.again.clone(),
         strict: settings.strict,
         patience: settings.patience,
         jobs: settings.jobs,

@@ -101,6 +101,7 @@ fn report() -> Report {
         version: "1.2.3".into(),
         target: "http://h:8080".into(),
         shell: "nc h 8080".into(),
+        again: "falconry check http://h:8080".into(),
         cases,
         patience: Duration::from_secs(1),
         jobs: 32,

@@ -12,7 +12,7 @@ use falconry_conformance::dial::{Dial, Dialing};
 use falconry_conformance::known::Known;
 use falconry_conformance::probe::{MissKind, Probe};
 use falconry_conformance::registry::Entry;
-use falconry_conformance::report::Report;
+use falconry_conformance::report::{Report, write_terminal};
 use falconry_conformance::runner::{Settings, run};
 use falconry_fixtures::{Loader, Values};
 use falconry_transport::Stream;
@@ -105,6 +105,7 @@ fn a_server_that_dies_is_told_from_a_case_that_fails() {
     assert_eq!(verdict(&report, "a.a"), Verdict::Pass);
     assert_eq!(verdict(&report, "a.b"), Verdict::Broken);
     assert_eq!(verdict(&report, "h1.server.survives"), Verdict::Fail);
+    assert!(write_terminal(&report, false).contains("The target no longer answers."));
 }
 
 #[test]

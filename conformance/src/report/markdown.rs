@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::escape::{escaped_lines, reproduction};
-use super::{CaseResult, Kind, Report};
+use super::escape::escaped_lines;
+use super::{CaseResult, Report};
 use crate::judge::Verdict;
 use crate::transcript::Way;
 
@@ -27,7 +27,11 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
     }
     let failures = report.failures().count();
     let outcome = match failures {
-        0 => "All demands held".to_owned(),
+        0 => match report.forgiven() {
+            0 => "All demands held".to_owned(),
+            1 => "All demands held but for 1 known deviation".to_owned(),
+            forgiven => format!("All demands held but for {forgiven} known deviations"),
+        },
         1 => "1 case failed".to_owned(),
         _ => format!("{failures} cases failed"),
     };
@@ -51,7 +55,7 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
         writeln!(text, "| {topic} | {} |", counts.join(" | "))?;
     }
     for case in report.failures() {
-        failure(case, &report.shell, text)?;
+        failure(case, report, text)?;
     }
     let others: Vec<_> = report
         .cases
@@ -72,7 +76,7 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn failure(case: &CaseResult, shell: &str, text: &mut String) -> std::fmt::Result {
+fn failure(case: &CaseResult, report: &Report, text: &mut String) -> std::fmt::Result {
     writeln!(text, "\n## {} {}\n", case.verdict, inline(&case.id))?;
     let reason = case.reason.as_deref().unwrap_or_default();
     writeln!(text, "{}: {}.\n", plain(&case.title), plain(reason))?;
@@ -92,9 +96,7 @@ fn failure(case: &CaseResult, shell: &str, text: &mut String) -> std::fmt::Resul
             lines.extend(escaped.iter().map(|line| format!("    {mark} {line}")));
         }
     }
-    if case.kind == Kind::Data
-        && let Some(command) = case.connections.last().and_then(|last| reproduction(last, shell))
-    {
+    if let Some(command) = report.reproduction(case) {
         lines.push(format!("    $ {command}"));
     }
     if !lines.is_empty() {

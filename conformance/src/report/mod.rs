@@ -17,6 +17,8 @@ pub use terminal::write_terminal;
 
 pub(crate) use escape::escape_octets;
 
+use escape::reproduction;
+
 use crate::judge::Verdict;
 use crate::known::Known;
 use crate::registry::topic;
@@ -31,6 +33,8 @@ pub struct Report {
     pub target: String,
     /// The command that connects to the target, for reproductions.
     pub shell: String,
+    /// The command that checks the target, for the reproduction of what no single command shows.
+    pub again: String,
     /// Why nothing could be judged; `None` where the run took place.
     pub baseline: Option<Unmet>,
     /// The cases, sorted by id.
@@ -150,16 +154,38 @@ impl CaseResult {
 
     /// Whether it fails the run.
     pub fn counts(&self, strict: bool) -> bool {
-        let counts = match self.verdict {
+        self.fails(strict) && !self.is_known()
+    }
+
+    /// Whether it fails a run that knows of no deviations.
+    fn fails(&self, strict: bool) -> bool {
+        match self.verdict {
             Verdict::Fail | Verdict::Broken => true,
             Verdict::Warn => strict,
             _ => false,
-        };
-        counts && !self.is_known()
+        }
     }
 }
 
 impl Report {
+    /// One line of shell that shows the failure again; `None` where that is the target as a whole.
+    ///
+    /// Only of a case from a file can one say that the same octets give the same answer.
+    fn reproduction(&self, case: &CaseResult) -> Option<String> {
+        let octets = match case.kind {
+            Kind::Target => return None,
+            Kind::Data => case.connections.last().and_then(|last| reproduction(last, &self.shell)),
+            Kind::Code | Kind::Passive => None,
+        };
+        Some(octets.unwrap_or_else(|| format!("{} --filter '{}'", self.again, case.id)))
+    }
+
+    /// The known deviations that would fail the run.
+    fn forgiven(&self) -> usize {
+        let forgiven = |case: &&CaseResult| case.fails(self.strict) && case.is_known();
+        self.cases.iter().filter(forgiven).count()
+    }
+
     /// How many cases have that verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.cases.iter().filter(|case| case.verdict == verdict).count()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use falconry_fixtures::Capability;
 
-use super::escape::{escaped_lines, reproduction};
+use super::escape::escaped_lines;
 use super::{CaseResult, Kind, Report};
 use crate::judge::Verdict;
 use crate::transcript::{Transcript, Way};
@@ -85,7 +85,7 @@ impl Page {
     fn details(&mut self, report: &Report) {
         for (at, case) in report.failures().enumerate() {
             if at < IN_FULL {
-                self.failure(case, &report.shell);
+                self.failure(case, report);
             } else {
                 if at == IN_FULL {
                     self.line("");
@@ -127,7 +127,7 @@ impl Page {
         self.line(format!("      {}{}", reason(case), examples(case)));
     }
 
-    fn failure(&mut self, case: &CaseResult, shell: &str) {
+    fn failure(&mut self, case: &CaseResult, report: &Report) {
         self.line("");
         let name = self.verdict(case.verdict, case.verdict.name());
         let id = self.paint(&case.id, "1");
@@ -143,14 +143,8 @@ impl Page {
         for connection in &case.connections {
             self.octets(connection);
         }
-        // Only of a case from a file can one say that the same octets give the same answer.
-        if case.kind == Kind::Data
-            && let Some(connection) = case.connections.last()
-        {
-            match reproduction(connection, shell) {
-                Some(command) => self.line(format!("      {command}")),
-                None => self.line(format!("      falconry check --filter '{}'", case.id)),
-            }
+        if let Some(command) = report.reproduction(case) {
+            self.line(format!("      {command}"));
         }
     }
 
@@ -200,9 +194,22 @@ impl Page {
                 lacks.join(", ")
             ));
         }
+        if report
+            .cases
+            .iter()
+            .any(|case| case.kind == Kind::Target && case.verdict == Verdict::Fail)
+        {
+            let dead = self.verdict(Verdict::Fail, "The target no longer answers.");
+            self.line(format!("{dead} What was judged after it stopped says nothing about it."));
+        }
         let failures = report.failures().count();
         if failures == 0 {
-            let held = self.verdict(Verdict::Pass, "All demands held.");
+            let held = match report.forgiven() {
+                0 => "All demands held.".to_owned(),
+                1 => "All demands held but for 1 known deviation.".to_owned(),
+                forgiven => format!("All demands held but for {forgiven} known deviations."),
+            };
+            let held = self.verdict(Verdict::Pass, &held);
             self.line(held);
         } else {
             let cases = if failures == 1 { "case" } else { "cases" };

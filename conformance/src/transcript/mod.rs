@@ -38,6 +38,8 @@ pub struct Transcript {
     pub timed_out: bool,
     /// Whether our side was closed before the peer's was.
     pub we_closed_first: bool,
+    /// How long nothing had been sent or received when the peer closed or reset the connection.
+    pub idle: Duration,
 }
 
 /// Octets that went one way in one piece.

@@ -20,7 +20,7 @@ pub(crate) struct Reader {
     whole: Vec<Response>,
     raw: Vec<u8>,
     garbage: Option<Garbage>,
-    /// Octets of all heads and trailer sections so far.
+    /// Octets of all heads so far.
     heads: usize,
     /// Octets at the front of the buffer that hold no end of a head.
     searched: usize,
@@ -148,10 +148,6 @@ impl Reader {
                 if line == b"\r\n" || line == b"\n" {
                     reader.end(None);
                 } else {
-                    reader.heads += line.len();
-                    if reader.heads > MAX_HEADS {
-                        return reader.break_off("a trailer section without an end");
-                    }
                     let lines: Vec<_> = lines(line).collect();
                     reader.current.trailers.extend(own(fields(&lines)));
                 }
@@ -185,11 +181,15 @@ impl Reader {
     /// Hands the next line, its end included, to `then`; false while it is unfinished.
     fn line(&mut self, then: fn(&mut Self, &[u8])) -> bool {
         let Some(end) = memchr::memchr(b'\n', &self.buffer) else {
-            if self.buffer.len() > MAX_HEADS {
+            if self.buffer.len() > MAX_FRAMING {
                 self.break_off("chunked framing without an end of line");
             }
             return false;
         };
+        if self.current.chunk_framing.len() > MAX_FRAMING {
+            self.break_off("chunked framing without an end");
+            return true;
+        }
         let rest = self.buffer.split_off(end + 1);
         let line = std::mem::replace(&mut self.buffer, rest);
         if self.state != State::ChunkEnd || line != b"\r\n" {
@@ -355,9 +355,12 @@ fn own(fields: Vec<(&[u8], std::borrow::Cow<'_, [u8]>)>) -> Vec<(String, Vec<u8>
 /// What every HTTP/1 response begins with.
 const PROTOCOL: &[u8] = b"HTTP/";
 
-/// Octets of all heads and trailer sections of a connection, and of a line of chunked framing: far above
-/// what servers send. Fields cost many times their octets, so a peer may not send them without end.
+/// Octets of all heads of a connection: far above what servers send. Fields cost many times their octets,
+/// so a peer may not send them without end.
 const MAX_HEADS: usize = 1024 * 1024;
+
+/// Octets of chunk sizes, extensions and trailer section of a response, for the same reason.
+const MAX_FRAMING: usize = 256 * 1024;
 
 /// Responses of a connection: no case asks for so many, and each of them meets all passive rules.
 const MAX_RESPONSES: usize = 1000;
@@ -459,6 +462,7 @@ mod tests {
             (&b""[..], &b"HTTP/1.1 100 C\r\n\r\n"[..], 0),
             (b"HTTP/1.1 200 OK\r\n", b"a:\r\n", 0),
             (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"a:\r\n", 1),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", 1),
         ] {
             let mut reader = Reader::default();
             reader.feed(start, &Requests::default());

@@ -120,13 +120,18 @@ impl Requests {
         if value(b"transfer-encoding").is_some() {
             return self.lose();
         }
-        match value(b"content-length").map(|value| std::str::from_utf8(value)) {
-            None => {}
-            Some(Ok(digits)) => match digits.parse() {
-                Ok(length) => self.skip = length,
-                Err(_) => self.lose(),
-            },
-            Some(Err(_)) => self.lose(),
+        let mut lengths =
+            fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-length"));
+        match (lengths.next(), lengths.next()) {
+            (None, _) => {}
+            // A number reads a sign as well, which is no length.
+            (Some((_, digits)), None) if digits.iter().all(u8::is_ascii_digit) => {
+                match std::str::from_utf8(digits).map(str::parse) {
+                    Ok(Ok(length)) => self.skip = length,
+                    _ => self.lose(),
+                }
+            }
+            _ => self.lose(),
         }
     }
 
@@ -170,6 +175,17 @@ mod tests {
         requests.sent(b"GET / HTTP/1.1 x\r\n\r\nHEAD / HTTP/1.1\r\n\r\n");
         assert_eq!(requests.asked(0), None);
         assert!(!requests.is_head(1));
+    }
+
+    #[test]
+    fn a_length_in_doubt_ends_the_knowledge() {
+        for length in ["+5", "", "5, 5", "5\r\nContent-Length: 5"] {
+            let mut requests = Requests::default();
+            let octets = format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\nhello");
+            requests.sent(octets.as_bytes());
+            requests.sent(b"HEAD / HTTP/1.1\r\n\r\n");
+            assert!(!requests.is_head(1) && !requests.ends_with(0), "{length}");
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub fn subject(dial: Rc<dyn Dial>) -> Subject {
         values: Rc::new(Values::reference("falconry.test", "http")),
         name: "http://falconry.test".into(),
         shell: "nc falconry.test 80".into(),
+        again: "falconry check http://falconry.test".into(),
     }
 }
 
