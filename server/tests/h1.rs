@@ -67,6 +67,17 @@ async fn cut(exchange: &mut Exchange<'_>) -> Outcome {
     }
 }
 
+async fn bad_trailer(exchange: &mut Exchange<'_>) -> Outcome {
+    exchange.respond(200);
+    exchange.write(b"content").await?;
+    exchange.response().trailer(b"Content-Length", "7");
+    Ok(())
+}
+
+async fn no_file(_: &mut Exchange<'_>) -> Outcome {
+    Err(std::io::Error::from(std::io::ErrorKind::NotFound))?
+}
+
 async fn hints(exchange: &mut Exchange<'_>) -> Outcome {
     let mut fields = FieldSection::default();
     fields.push(FieldName::Link, b"</a.css>; rel=preload").unwrap();
@@ -123,6 +134,8 @@ fn router() -> Router {
         .get("/short", asynchronous(short))
         .get("/cut", asynchronous(cut))
         .get("/hints", asynchronous(hints))
+        .get("/bad-trailer", asynchronous(bad_trailer))
+        .get("/no-file", asynchronous(no_file))
         .get("/upgrade", asynchronous(upgrade))
         .get("/204", no_content)
         .get("/splitting", splitting)
@@ -269,7 +282,7 @@ async fn responses_without_content_have_none() {
 #[tokio::test(start_paused = true)]
 async fn what_an_application_may_not_send_becomes_a_500() {
     serve(router(), Limits::default(), async |server| {
-        for path in ["/splitting", "/framing"] {
+        for path in ["/splitting", "/framing", "/no-file"] {
             let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n{CLOSE}");
             let answer = server.exchange(&request).await;
             assert_eq!(statuses(&answer), [500, 200], "{path}");
@@ -285,8 +298,10 @@ async fn a_response_shorter_than_declared_is_cut_off_visibly() {
     serve(router(), Limits::default(), async |server| {
         let answer = server.exchange("GET /short HTTP/1.1\r\nHost: a\r\n\r\n").await;
         assert!(answer.contains("Content-Length: 10\r\n") && answer.ends_with("\r\n\r\n12345"));
+        let answer = server.exchange("GET /bad-trailer HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert!(answer.ends_with("7\r\ncontent\r\n"), "{answer}");
         let totals = server.settle().await;
-        assert_eq!(totals.ends["error_after_starting_response"], 1);
+        assert_eq!(totals.ends["error_after_starting_response"], 2);
     })
     .await;
 }

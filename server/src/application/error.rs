@@ -106,8 +106,16 @@ pub enum HandlerError {
     Response(#[from] ResponseFault),
     /// The connection is gone: nobody to answer.
     #[error("connection lost: {0}")]
-    Io(#[from] io::Error),
+    Io(#[source] io::Error),
     /// The application failed: 500, or an aborted response if it has begun.
     #[error("application error: {0}")]
     Application(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// An I/O error of the handler's own, of a file say, is the application's. The engine tells its own
+/// apart without this.
+impl From<io::Error> for HandlerError {
+    fn from(error: io::Error) -> Self {
+        Self::Application(error.into())
+    }
 }

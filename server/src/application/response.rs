@@ -83,8 +83,13 @@ impl Response {
     }
 
     /// Adds a trailer field, sent where the protocol and the client allow trailers.
+    ///
+    /// What frames, routes or describes the message may not trail it (RFC 9110 §6.5.1): such a field
+    /// fails the response, as one that may not be sent at all does.
     pub fn trailer(&mut self, name: &[u8], value: impl AsRef<[u8]>) -> &mut Self {
-        if let Err(fault) = self.trailers.push_named(name, value.as_ref()) {
+        if !FieldName::recognise(name).may_trail() {
+            self.fault.get_or_insert(ResponseFault::FramingField);
+        } else if let Err(fault) = self.trailers.push_named(name, value.as_ref()) {
             self.fault.get_or_insert(ResponseFault::Field(fault));
         }
         self

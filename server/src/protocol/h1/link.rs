@@ -238,6 +238,10 @@ impl<'c> H1Link<'c> {
         framing: Framing,
         written: u64,
     ) -> Result<(), EndReason> {
+        if let Some(fault) = response.fault {
+            tracing::error!(%fault, "response aborted");
+            return Err(EndReason::ResponseAborted);
+        }
         match framing {
             Framing::Counted(declared) if declared != written => {
                 let fault = ResponseFault::Length { declared, written };

@@ -102,7 +102,11 @@ impl<A: Application> Engine<'_, A> {
         match poll_fn(|cx| self.io.poll_first(cx, deadline)).await {
             Ok(0) => Err(EndReason::ClientClosed),
             Ok(_) => Ok(()),
-            Err(stop) => Err(stop.reason(EndReason::KeepAliveTimeout)),
+            Err(stop) => {
+                // No response is under way that a reset could overtake.
+                self.io.client_may_send = false;
+                Err(stop.reason(EndReason::KeepAliveTimeout))
+            }
         }
     }
 
