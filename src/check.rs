@@ -275,9 +275,11 @@ fn known_deviations(path: &Path, entries: &[Entry]) -> Result<KnownSet, Refusal>
 fn deliver(args: &CheckArgs, report: &Report, before: &KnownSet) -> Result<(), Refusal> {
     let is_stdout = |path: &Path| path == Path::new("-");
     let mut files: Vec<(&Path, String)> = Vec::new();
-    let writers: [(&Option<PathBuf>, fn(&Report) -> String); 3] =
-        [(&args.json, write_json), (&args.junit, write_junit), (&args.markdown, write_markdown)];
-    for (path, write) in writers {
+    for (path, write) in [
+        (&args.json, write_json as fn(&Report) -> String),
+        (&args.junit, write_junit),
+        (&args.markdown, write_markdown),
+    ] {
         files.extend(path.as_deref().map(|path| (path, write(report))));
     }
     // A run that could not judge has nothing to say of deviations.
