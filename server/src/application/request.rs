@@ -39,6 +39,8 @@ pub struct Request<'c> {
     pub target: &'c [u8],
     /// Its path; `/` for an absolute form without one, `*` for the asterisk form, empty for CONNECT.
     pub path: &'c [u8],
+    /// Whether [`Request::normalised_path`] is the path as it stands, which the parser could see.
+    pub(crate) path_is_plain: bool,
     /// Its query without the question mark; `None` if there is no question mark.
     pub query: Option<&'c [u8]>,
     /// The authority: of the target if it has one, else Host (RFC 9112 §3.2.2); may be empty.
@@ -65,7 +67,7 @@ impl<'c> Request<'c> {
     /// Equivalent URIs then name one resource (RFC 9110 §4.2.3, RFC 3986 §6.2.2). Other escapes stay
     /// as they are: an encoded slash is no slash. Borrows in the usual case that nothing changes.
     pub fn normalised_path(&self) -> Cow<'c, [u8]> {
-        if may_change(self.path) {
+        if !self.path_is_plain && may_change(self.path) {
             Cow::Owned(remove_dot_segments(&decode_unreserved(self.path)))
         } else {
             Cow::Borrowed(self.path)

@@ -268,12 +268,14 @@ fn fast(buffer: &[u8], limits: &HeadLimits, head: &mut RequestHead) -> Option<()
     if target.is_empty() || target.start != head.method_span.end + 1 {
         return None;
     }
-    // With the space behind it, at which a percent-encoding that is cut short shows.
-    let spaced = Span { end: target.end + 1, ..target };
-    if target_len(spaced.of(buffer), Profile::Strict) != Ok(Some(target.len())) {
-        return None;
+    if !head.target.parse_usual(buffer, target, head.method) {
+        // With the space behind it, at which a percent-encoding that is cut short shows.
+        let spaced = Span { end: target.end + 1, ..target };
+        if target_len(spaced.of(buffer), Profile::Strict) != Ok(Some(target.len())) {
+            return None;
+        }
+        head.target.parse(buffer, target, head.method).ok()?;
     }
-    head.target.parse(buffer, target, head.method).ok()?;
 
     // Where the section starts if a CRLF ends the request line, as the lines below prove.
     let section = target.end as usize + " HTTP/1.1\r\n".len();

@@ -21,6 +21,8 @@ pub struct Target {
     pub scheme: Option<Scheme>,
     /// Host and port of an absolute-form or authority-form target; empty in the other forms.
     pub authority: Span,
+    /// Whether there is no percent sign and no dot in it, so that there is nothing to normalise.
+    pub plain: bool,
 }
 
 /// The form of a request target.
@@ -58,16 +60,42 @@ impl Target {
         method: Method,
     ) -> Result<(), Fault> {
         let octets = whole.of(buffer);
+        let seen = seen(octets);
         if octets.first() == Some(&b'/') && method != Method::Connect {
-            self.form = TargetForm::Origin;
-            self.whole = whole;
-            (self.path, self.query) = split_query(octets, whole.start as usize);
-            self.scheme = None;
-            self.authority = Span::EMPTY;
+            self.origin(octets, whole, seen);
         } else {
             *self = Self::parse_other(octets, whole, method)?;
+            self.plain = seen & (DOT | ESCAPE) == 0;
         }
         Ok(())
+    }
+
+    /// Takes apart an origin-form target of octets that need no closer look, the usual ones, in one
+    /// pass; `false` for any other, which [`target_len`] has to judge.
+    #[inline(always)]
+    pub(super) fn parse_usual(&mut self, buffer: &[u8], whole: Span, method: Method) -> bool {
+        let octets = whole.of(buffer);
+        let seen = seen(octets);
+        let usual = octets.first() == Some(&b'/')
+            && method != Method::Connect
+            && seen & (ESCAPE | UNUSUAL) == 0;
+        if usual {
+            self.origin(octets, whole, seen);
+        }
+        usual
+    }
+
+    #[inline(always)]
+    fn origin(&mut self, octets: &[u8], whole: Span, seen: u8) {
+        self.form = TargetForm::Origin;
+        self.whole = whole;
+        (self.path, self.query) = match seen & QUERY {
+            0 => (whole, None),
+            _ => split_query(octets, whole.start as usize),
+        };
+        self.scheme = None;
+        self.authority = Span::EMPTY;
+        self.plain = seen & (DOT | ESCAPE) == 0;
     }
 
     /// The forms that are rarer than origin-form.
@@ -120,6 +148,7 @@ impl Target {
             query,
             scheme: known(scheme),
             authority,
+            plain: false,
         })
     }
 
@@ -164,6 +193,12 @@ pub(super) fn target_len(octets: &[u8], profile: Profile) -> Result<Option<usize
     }
 }
 
+/// What kinds of octets there are, without a branch for each.
+#[inline(always)]
+fn seen(octets: &[u8]) -> u8 {
+    octets.iter().fold(0, |seen, &octet| seen | KINDS[usize::from(octet)])
+}
+
 fn split_query(octets: &[u8], start: usize) -> (Span, Option<Span>) {
     let end = start + octets.len();
     match memchr::memchr(b'?', octets) {
@@ -189,6 +224,27 @@ fn known(scheme: &[u8]) -> Option<Scheme> {
         None
     }
 }
+
+const QUERY: u8 = 1;
+const DOT: u8 = 2;
+const ESCAPE: u8 = 4;
+/// Anything that [`target_len`] would not pass over.
+const UNUSUAL: u8 = 8;
+
+static KINDS: [u8; 256] = {
+    let mut table = [UNUSUAL; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        if TARGET[octet] == LEGAL {
+            table[octet] = 0;
+        }
+        octet += 1;
+    }
+    table[b'?' as usize] = QUERY;
+    table[b'.' as usize] = DOT;
+    table[b'%' as usize] = ESCAPE;
+    table
+};
 
 const ILLEGAL: u8 = 0;
 /// May stand in a URI as it is.

@@ -293,6 +293,7 @@ fn view<'c>(head: &'c RequestHead, octets: &'c [u8], info: &'c ConnectionInfo) -
         },
         target: target.whole.of(octets),
         path,
+        path_is_plain: target.plain,
         query: target.query.map(|query| query.of(octets)),
         authority: head.authority.of(octets),
         fields: head.fields(octets),
