@@ -357,7 +357,7 @@ const PROTOCOL: &[u8] = b"HTTP/";
 
 /// Octets of all heads of a connection: far above what servers send. Fields cost many times their octets,
 /// so a peer may not send them without end.
-const MAX_HEADS: usize = 1024 * 1024;
+const MAX_HEADS: usize = 256 * 1024;
 
 /// Octets of chunk sizes, extensions and trailer section of a response, for the same reason.
 const MAX_FRAMING: usize = 256 * 1024;
@@ -467,7 +467,7 @@ mod tests {
             let mut reader = Reader::default();
             reader.feed(start, &Requests::default());
             let more = again.repeat(4096 / again.len());
-            for _ in 0..MAX_HEADS / 2048 {
+            for _ in 0..MAX_HEADS / 1024 {
                 reader.feed(&more, &Requests::default());
             }
             assert!(reader.is_lost());
