@@ -193,6 +193,11 @@ fn subject(args: &CheckArgs) -> Result<(Option<impl Sized + use<>>, Subject), Re
         }
     };
     let values = values(args, &target)?;
+    if args.verify.is_some() && target.scheme() != "https" {
+        return Err(usage(format!(
+            "--verify is about certificates, and {target} has none; name an https target"
+        )));
+    }
     let authorities = args.verify.as_deref().map(read_octets).transpose()?;
     let dialer = Dialer::new(&target, authorities).map_err(usage)?;
     let subject = Subject {
