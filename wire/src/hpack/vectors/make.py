@@ -11,6 +11,7 @@ A file is a sequence of lines; empty ones and those that start with # do not cou
     block HEX         the next block
     field NAME: VALUE its fields, in order
     table N           what the dynamic table counts behind it (RFC 7541 Section 4.1)
+    refused HEX       the next block, which must not be decoded
 """
 
 import random
@@ -35,6 +36,40 @@ def value(rng):
     if rng.random() < 0.7:
         return rng.choice(VALUES)
     return "".join(rng.choice(VISIBLE) for _ in range(rng.choice([1, 7, 31, 126, 127, 128, 300])))
+
+
+def damaged(name, seed, blocks):
+    """Short blocks with a few octets changed, each on a connection of its own, and the verdict."""
+    rng = random.Random(seed)
+    verdicts = {"block": 0, "refused": 0}
+    while sum(verdicts.values()) < blocks:
+        fields = [(rng.choice(NAMES), rng.choice(VALUES)) for _ in range(rng.randint(1, 3))]
+        block = bytearray(hpack.Encoder().encode(fields, huffman=rng.random() < 0.7))
+        for _ in range(rng.randint(1, 2)):
+            block[rng.randrange(len(block))] = rng.choice([rng.randrange(256), 0xFF, 0x00, 0x3F, 0xBE])
+        decoder = hpack.Decoder()
+        verdict = "block"
+        try:
+            decoded = decoder.decode(bytes(block), raw=True)
+        except hpack.HPACKError:
+            verdict = "refused"
+        if verdict == "block" and not all(writable(*field) for field in decoded):
+            continue
+        # The two verdicts come in equal numbers.
+        if verdicts[verdict] >= blocks // 2:
+            continue
+        verdicts[verdict] += 1
+        print(f"\nstory {name}")
+        print(verdict, block.hex())
+        if verdict == "block":
+            for field in decoded:
+                print(f"field {field[0].decode()}: {field[1].decode()}")
+            print("table", decoder.header_table._current_size)
+
+
+def writable(name, value):
+    """Whether a field line can say it."""
+    return b": " not in name and all(0x20 <= octet < 0x7F for octet in name + value)
 
 
 def story(name, seed, blocks, huffman, limits):
@@ -63,3 +98,4 @@ story("plain", 1, 12, False, [])
 story("huffman", 2, 24, True, [])
 story("small-table", 3, 12, True, [120])
 story("changing-table", 4, 24, True, [0, 60, 200, 1000, 4096, 8000])
+damaged("damaged", 5, 120)
