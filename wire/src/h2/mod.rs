@@ -10,6 +10,7 @@
 //! | `decoder` | octets to typed frames, at any split |
 //! | `window` | flow-control windows |
 //! | `malformed`, `message` | field sections to requests, responses and trailers, and why not |
+//! | `priority` | what the Priority field and PRIORITY_UPDATE say |
 //! | [`text`] | the line of text that stands for a frame, in cases and traces |
 //!
 //! Two doors: [`Frame`] is what engines send; [`RawFrame`] is for whoever has to send what is wrong.
@@ -20,6 +21,7 @@ mod fault;
 mod frame;
 mod malformed;
 mod message;
+mod priority;
 mod raw;
 mod registry;
 mod settings;
@@ -33,6 +35,7 @@ pub use fault::{Fault, Scope};
 pub use frame::{Dependency, Frame, encode_field_block};
 pub use malformed::Malformed;
 pub use message::{RequestHead, ResponseHead, request, response, trailers};
+pub use priority::Priority;
 pub use raw::{FrameHead, RawFrame};
 pub use registry::{ErrorCode, Flags, FrameType, SettingId, UnknownName};
 pub use settings::{Settings, SettingsPayload};

@@ -68,8 +68,11 @@ impl Block<'_> {
         self.field(b":status", &[digit(100), digit(10), digit(1)]);
     }
 
-    /// Writes a field of a known name.
+    /// Writes a field of a known name; nothing for [`FieldName::Other`], which has no spelling.
     pub fn known(&mut self, known: FieldName, value: &[u8]) {
+        if known == FieldName::Other {
+            return;
+        }
         self.write(known, known.as_str().as_bytes(), value, indexing(known, value));
     }
 

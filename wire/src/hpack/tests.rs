@@ -306,6 +306,7 @@ fn names_are_written_in_small_letters_and_repeated_fields_become_one_octet() {
         block.known(FieldName::ContentType, b"text/plain");
         block.known(FieldName::StrictTransportSecurity, b"max-age=1");
         block.known(FieldName::Te, b"trailers");
+        block.known(FieldName::Other, b"nothing");
         block.field(b"X-Custom", b"Value");
         let fields = decode(&mut decoder, &out).unwrap();
         let names: Vec<_> = fields.iter().map(|(name, _)| str::from_utf8(name).unwrap()).collect();
