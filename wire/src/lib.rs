@@ -7,6 +7,8 @@
 pub mod authority;
 pub mod field;
 pub mod h1;
+pub mod h2;
+pub mod hpack;
 pub mod method;
 pub mod monitor;
 pub mod section;
