@@ -340,7 +340,8 @@ fn path_target(buffer: &[u8], whole: Span, method: Method) -> Result<Target, Mal
         Some(mark) => (Span::new(start, start + mark), Some(Span::new(start + mark + 1, end))),
         None => (whole, None),
     };
-    Ok(Target { form: TargetForm::Origin, whole, path, query, ..Target::default() })
+    let plain = !octets.iter().any(|octet| matches!(octet, b'%' | b'.'));
+    Ok(Target { form: TargetForm::Origin, whole, path, query, plain, ..Target::default() })
 }
 
 /// Whether `octets` may stand in path and query (RFC 3986 §3.3 and §3.4), whole percent-encodings
