@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use falconry_wire::field::Fields;
+use falconry_wire::field::{FieldName, Fields};
 use falconry_wire::method::Method;
 
 use crate::connection::ConnectionInfo;
@@ -55,6 +55,16 @@ impl<'c> Request<'c> {
     /// `https` or `http`, by the connection.
     pub fn scheme(&self) -> &'static str {
         if self.connection.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Whether the client keeps trailers rather than dropping them (RFC 9110 §6.5.1, §10.1.4).
+    /// HTTP/1.0 has no place for them.
+    pub fn accepts_trailers(&self) -> bool {
+        self.version != HttpVersion::Http10
+            && self
+                .fields
+                .list(FieldName::Te)
+                .any(|member| member.eq_ignore_ascii_case(b"trailers"))
     }
 
     /// Whether the response will have no content because the method is HEAD.

@@ -105,7 +105,7 @@ impl<A: Application> Server<A> {
     }
 
     /// A single worker for the current thread, which the caller runs: for embedding and for tests
-    /// that control the clock. Endpoints with sockets of several workers use their first.
+    /// that control the clock.
     ///
     /// # Errors
     /// When an endpoint cannot be bound.

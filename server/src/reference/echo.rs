@@ -2,7 +2,7 @@
 
 use falconry_wire::field::{FieldName, FieldSection};
 
-use super::{content_type, number, wants_trailers};
+use super::{content_type, number};
 use crate::application::{Exchange, HandlerError};
 
 /// Content up to this size is read whole before the response begins, so that whatever is wrong
@@ -72,7 +72,7 @@ async fn read_piece<'p>(
 /// The request's trailers that may be sent back, copied because the response borrows the exchange.
 fn trailers(exchange: &Exchange<'_>) -> FieldSection {
     let mut kept = FieldSection::default();
-    if wants_trailers(exchange.request()) {
+    if exchange.request().accepts_trailers() {
         for (name, value) in exchange.trailers().iter() {
             // RFC 9110 §6.5.1: what the client should not have put there is not repeated.
             if FieldName::recognise(name).may_trail() {

@@ -33,7 +33,7 @@ use falconry_wire::method::Method;
 use crate::semantics::media_type::is_media_type;
 
 use crate::application::{
-    Application, Exchange, HttpVersion, Pipeline, Request, Response, Router, asynchronous,
+    Application, Exchange, Pipeline, Request, Response, Router, asynchronous,
 };
 
 /// What the bundled application may be told.
@@ -141,13 +141,6 @@ fn number(digits: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(digits).ok()?;
     let digits = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
     if digits { text.parse().ok() } else { None }
-}
-
-/// Whether the client keeps trailers rather than dropping them (RFC 9110 §6.5.1, §10.1.4). HTTP/1.0
-/// has no place for them.
-fn wants_trailers(request: &Request<'_>) -> bool {
-    request.version != HttpVersion::Http10
-        && request.fields.list(FieldName::Te).any(|member| member.eq_ignore_ascii_case(b"trailers"))
 }
 
 #[cfg(test)]

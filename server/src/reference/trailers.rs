@@ -2,7 +2,7 @@
 
 use falconry_wire::field::FieldName;
 
-use super::{TEXT, wants_trailers};
+use super::TEXT;
 use crate::application::{Exchange, HandlerError};
 
 /// FNV-1a of 64 bits: the trailer tells something of the content that is known only behind it.
@@ -15,7 +15,7 @@ fn checksum(content: &[u8]) -> u64 {
 pub(super) async fn trailers(exchange: &mut Exchange<'_>) -> Result<(), HandlerError> {
     // RFC 9110 §6.5.1: a client that did not say `TE: trailers` may drop them, so they are not
     // sent, and what is not sent is not announced.
-    let wanted = wants_trailers(exchange.request());
+    let wanted = exchange.request().accepts_trailers();
     let response = exchange.respond(200);
     response.field(FieldName::ContentType, TEXT);
     if wanted {

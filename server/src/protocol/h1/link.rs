@@ -22,15 +22,14 @@ use crate::protocol::Link;
 /// Largest piece of content that is framed as one chunk: bounds what one write adds to the output.
 const CHUNK_LIMIT: usize = 16 * 1024;
 
-/// How many pieces of unread content are thrown away before the response: as much as a page of 64 KiB.
+/// How many pieces of unread content, 4 KiB each, are thrown away before the response at most.
 const DROPPED_AT_ONCE: usize = 16;
 
 /// An exchange's hold on its connection.
 pub(super) struct H1Link<'c> {
     io: &'c mut Io,
     services: &'c Services,
-    version: HttpVersion,
-    is_head: bool,
+    request: &'c Request<'c>,
     /// Whether the request lets the connection persist.
     client_persists: bool,
     /// Whether request and response let it.
@@ -39,8 +38,6 @@ pub(super) struct H1Link<'c> {
     upgrade: bool,
     /// The client waits for 100 (Continue) and has not been told.
     continue_due: bool,
-    fields: Fields<'c>,
-    features: &'c crate::connection::Features,
     content: Content,
     trailers: FieldSection,
     rate: ReadRate,
@@ -95,7 +92,7 @@ impl<'c> H1Link<'c> {
     pub(super) fn new(
         io: &'c mut Io,
         head: &RequestHead,
-        request: &Request<'c>,
+        request: &'c Request<'c>,
         services: &'c Services,
     ) -> Self {
         let content = match head.framing {
@@ -112,15 +109,12 @@ impl<'c> H1Link<'c> {
         Self {
             io,
             services,
-            version: request.version,
-            is_head: request.is_head(),
+            request,
             client_persists: head.persistent,
             persistent: head.persistent,
             keep_alive: head.keep_alive_10,
             upgrade: head.upgrade,
             continue_due: head.expects_continue && !matches!(content, Content::Ended),
-            fields: request.fields,
-            features: &request.connection.features,
             content,
             trailers: FieldSection::default(),
             rate: ReadRate::default(),
@@ -207,15 +201,15 @@ impl<'c> H1Link<'c> {
 
     fn answer(&self) -> Answer {
         Answer {
-            version: self.version,
-            head: self.is_head,
+            version: self.request.version,
+            head: self.request.is_head(),
             persistent: self.persistent,
             keep_alive: self.keep_alive,
         }
     }
 
     async fn whole(&mut self, response: &mut Response) -> Result<(), EndReason> {
-        if let Err(fault) = respond::check(response, self.is_head) {
+        if let Err(fault) = respond::check(response, self.request.is_head()) {
             tracing::error!(%fault, "response may not be sent");
             internal_error(response);
         }
@@ -250,7 +244,8 @@ impl<'c> H1Link<'c> {
             }
             Framing::Chunked => {
                 let none = FieldSection::default();
-                let trailers = if self.accepts_trailers() { &response.trailers } else { &none };
+                let trailers =
+                    if self.request.accepts_trailers() { &response.trailers } else { &none };
                 encode::last_chunk(&mut self.io.output, trailers.view());
                 Ok(())
             }
@@ -260,11 +255,6 @@ impl<'c> H1Link<'c> {
             }
             Framing::Counted(_) | Framing::Suppressed => Ok(()),
         }
-    }
-
-    /// RFC 9110 §6.5.1: a client says with `TE: trailers` that it does not just drop them.
-    fn accepts_trailers(&self) -> bool {
-        self.fields.list(FieldName::Te).any(|member| member.eq_ignore_ascii_case(b"trailers"))
     }
 
     /// Throws away the unread content that is here already, so that a response knows whether the
@@ -491,7 +481,7 @@ impl Link for H1Link<'_> {
             return Err(ResponseFault::Begun.into());
         }
         // RFC 9110 §15.2: HTTP/1.0 knows no interim responses.
-        if self.version == HttpVersion::Http11 {
+        if self.request.version == HttpVersion::Http11 {
             encode::status_line(&mut self.io.output, status);
             encode::fields(&mut self.io.output, fields);
             self.io.output.extend_from_slice(b"\r\n");
@@ -568,7 +558,7 @@ impl Link for H1Link<'_> {
         }
         let permit = self.services.upgraded.acquire().ok_or(ResponseFault::TooManyUpgrades)?;
         self.permit = Some(permit);
-        if let Some(permits) = self.features.get::<ConnectionPermits>() {
+        if let Some(permits) = self.request.connection.features.get::<ConnectionPermits>() {
             // It counts as upgraded from now on, and no longer as a connection.
             permits.release();
         }

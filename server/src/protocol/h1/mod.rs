@@ -16,7 +16,6 @@ use falconry_wire::h1::{
 use tokio::time::Instant;
 
 use self::link::H1Link;
-use self::respond::Answer;
 use crate::application::{
     Application, Exchange, Fault, Handled, HandlerError, HttpVersion, Request, Response,
 };
@@ -59,12 +58,8 @@ pub(crate) async fn serve<A: Application>(
 /// Queues the answer to a TLS handshake on a cleartext endpoint: a client that shows it in an error
 /// message then says what is wrong.
 pub(crate) fn refuse_tls(io: &mut Io, services: &Services) {
-    let mut response = Response::default();
     let fault = "TLS handshake on a cleartext endpoint: use http:// here, or the https:// endpoint";
-    respond::explain(&mut response, 400, &fault, NO_REQUEST);
-    let answer =
-        Answer { version: HttpVersion::Http11, head: false, persistent: false, keep_alive: false };
-    respond::whole(&mut io.output, &mut response, answer, services);
+    respond::refusal(&mut io.output, false, 400, &fault, NO_REQUEST, services);
 }
 
 struct Engine<'c, A> {
@@ -99,15 +94,16 @@ impl<A: Application> Engine<'_, A> {
         self.flush().await?;
         self.services.return_output(&mut self.io.output);
         let deadline = deadline(Instant::now(), self.services.limits.keep_alive_timeout);
-        match poll_fn(|cx| self.io.poll_first(cx, deadline)).await {
-            Ok(0) => Err(EndReason::ClientClosed),
-            Ok(_) => Ok(()),
-            Err(stop) => {
-                // No response is under way that a reset could overtake.
-                self.io.client_may_send = false;
-                Err(stop.reason(EndReason::KeepAliveTimeout))
-            }
+        let first = poll_fn(|cx| self.io.poll_first(cx, deadline)).await;
+        if matches!(first, Ok(read) if read > 0) {
+            return Ok(());
         }
+        // No response is under way that a reset could overtake.
+        self.io.client_may_send = false;
+        Err(match first {
+            Ok(_) => EndReason::ClientClosed,
+            Err(stop) => stop.reason(EndReason::KeepAliveTimeout),
+        })
     }
 
     async fn flush(&mut self) -> Result<(), EndReason> {
@@ -197,6 +193,7 @@ impl<A: Application> Engine<'_, A> {
             None => {
                 let mut context = self.application.create_context(&request);
                 let mut exchange = Exchange::new(&request, response, &mut link);
+                // Not `Handled::outcome`: to move the outcome of a success shows on the hot path.
                 let outcome = match self.application.process(&mut context, &mut exchange) {
                     Handled::Done(Ok(())) => Ok(()),
                     Handled::Done(Err(error)) => Err(error),
@@ -228,11 +225,7 @@ impl<A: Application> Engine<'_, A> {
         tracing::debug!(connection = %self.info.id, status, %fault, %section, "request refused");
         // RFC 9110 §9.3.2: no content if the method was HEAD, as far as that can be told.
         let head = self.io.input.octets().starts_with(b"HEAD ");
-        let mut response = Response::default();
-        respond::explain(&mut response, status, fault, section);
-        let answer =
-            Answer { version: HttpVersion::Http11, head, persistent: false, keep_alive: false };
-        respond::whole(&mut self.io.output, &mut response, answer, self.services);
+        respond::refusal(&mut self.io.output, head, status, fault, section, self.services);
     }
 
     /// Sends what is left and closes: FIN first, and a reset only where something went wrong.
@@ -249,8 +242,7 @@ impl<A: Application> Engine<'_, A> {
         self.services.return_output(&mut self.io.output);
         // Where the client may still be sending, closing at once could reset the connection before
         // it has read the answer.
-        let idle = matches!(reason, EndReason::ClientClosed | EndReason::KeepAliveTimeout);
-        let lingers = !idle && (self.io.client_may_send || !self.io.input.is_empty());
+        let lingers = self.io.client_may_send || !self.io.input.is_empty();
         self.io.close(lingers, deadline(Instant::now(), self.services.limits.drain_timeout)).await;
     }
 }
@@ -269,8 +261,7 @@ fn early_fault(head: &RequestHead, request: &Request<'_>, services: &Services) -
             return Some(Fault::Misdirected);
         }
     }
-    // RFC 9110 §10.1.1: 417 is allowed for an expectation that is not known. RFC 9110 §10.1.1 also
-    // has an HTTP/1.0 request's 100-continue ignored.
+    // RFC 9110 §10.1.1: 417 is allowed for an expectation that is not known.
     if head.has_expectation && !head.expects_continue {
         return Some(Fault::UnknownExpectation);
     }

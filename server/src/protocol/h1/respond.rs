@@ -68,6 +68,23 @@ pub(super) fn whole(
     }
 }
 
+/// Queues the answer to what never reaches the application: the fault, the rule, and a close. Without
+/// content if the method was HEAD.
+pub(super) fn refusal(
+    out: &mut Vec<u8>,
+    head: bool,
+    status: u16,
+    fault: &dyn Display,
+    section: Section,
+    services: &Services,
+) {
+    let mut response = Response::default();
+    explain(&mut response, status, fault, section);
+    let answer =
+        Answer { version: HttpVersion::Http11, head, persistent: false, keep_alive: false };
+    whole(out, &mut response, answer, services);
+}
+
 /// Queues the head of a response whose content follows piece by piece.
 pub(super) fn streamed(
     out: &mut Vec<u8>,
