@@ -120,12 +120,13 @@ pub(crate) fn judge_data(case: &Case, transcript: &Transcript, values: &Values) 
 
 /// Which list of the case accepts what was seen.
 fn accepted(case: &Case, transcript: &Transcript) -> Option<Accepted> {
+    let exchange = transcript.h1()?;
     let cut = is_refusal_cut_by_reset(transcript);
-    let faults = transcript.responses.iter().filter(|response| response.fault.is_some()).count();
-    if faults > usize::from(cut) || transcript.garbage.is_some() {
+    let faults = exchange.responses.iter().filter(|response| response.fault.is_some()).count();
+    if faults > usize::from(cut) || exchange.garbage.is_some() {
         return None;
     }
-    let statuses: Vec<_> = transcript.responses.iter().map(|response| response.status).collect();
+    let statuses: Vec<_> = exchange.responses.iter().map(|response| response.status).collect();
     let end = match transcript.end {
         End::Open => OutcomeEnd::Open,
         End::Fin | End::Reset => OutcomeEnd::Closed,
@@ -141,7 +142,7 @@ fn accepted(case: &Case, transcript: &Transcript) -> Option<Accepted> {
 /// RFC 9112 §9.6: a server that closes while we still send risks just that. The status was given, so
 /// the refusal is judged; no rule forbids the reset, so it makes it weak and no more.
 fn is_refusal_cut_by_reset(transcript: &Transcript) -> bool {
-    let last = transcript.responses.last();
+    let last = transcript.h1().and_then(|exchange| exchange.responses.last());
     transcript.end == End::Reset
         && last.is_some_and(|response| response.fault.is_some() && response.status >= 400)
 }
@@ -155,8 +156,8 @@ pub(crate) fn expected(case: &Case) -> String {
 }
 
 fn check(case: &Case, transcript: &Transcript, values: &Values) -> Result<(), String> {
-    let fields: Vec<Vec<(&[u8], &[u8])>> = transcript
-        .responses
+    let responses = transcript.h1().map_or(&[][..], |exchange| &exchange.responses);
+    let fields: Vec<Vec<(&[u8], &[u8])>> = responses
         .iter()
         .map(|response| {
             response
@@ -166,8 +167,7 @@ fn check(case: &Case, transcript: &Transcript, values: &Values) -> Result<(), St
                 .collect()
         })
         .collect();
-    let views: Vec<_> = transcript
-        .responses
+    let views: Vec<_> = responses
         .iter()
         .zip(&fields)
         .map(|(response, fields)| ResponseView {
@@ -199,7 +199,8 @@ mod tests {
     use falconry_fixtures::Loader;
 
     use super::*;
-    use crate::transcript::Response;
+    use crate::transcript::h1::Exchange;
+    use crate::transcript::{Messages, Response};
 
     #[test]
     fn a_refusal_cut_by_a_reset_is_weak_and_any_other_answer_a_miss() {
@@ -214,7 +215,9 @@ mod tests {
         let judge = |status, end| {
             let fault = Some("cut".to_owned());
             let response = Response { status, fault, ..Response::default() };
-            let transcript = Transcript { responses: vec![response], end, ..Transcript::default() };
+            let exchange = Exchange { responses: vec![response], ..Exchange::default() };
+            let messages = Messages::Http1(exchange);
+            let transcript = Transcript { messages, end, ..Transcript::default() };
             judge_data(&cases[0], &transcript, &values).verdict
         };
         assert_eq!(judge(431, End::Reset), Verdict::Weak);

@@ -5,9 +5,12 @@ use std::time::Duration;
 use falconry_fixtures::{Case, Step, Values};
 use tokio::time::Instant;
 
-use crate::connection::{Connection, Waited};
+use crate::connection::{self, Recorded, Waited};
 use crate::dial::Dial;
-use crate::transcript::{Requests, Transcript};
+use crate::transcript::Transcript;
+use crate::transcript::h1::{Follower, Requests};
+
+type Connection = connection::Connection<Follower>;
 
 /// Does the steps of a case, then reads until the end that `docs/cases.md` describes.
 ///
@@ -20,13 +23,11 @@ pub(crate) async fn play(
     patience: Duration,
 ) -> Result<Transcript, String> {
     let requests = Requests::with_heads(&case.head_requests);
-    let mut connection = Connection::open(dial, requests, patience).await?;
+    let mut connection = Connection::open(dial.dial(), Follower::new(requests), patience).await?;
     if steps(case, &mut connection, values, patience).await {
         rest(case, &mut connection, patience).await;
     }
-    let record = connection.record();
-    let transcript = record.borrow_mut().finish();
-    Ok(transcript)
+    Ok(connection.record().finish())
 }
 
 /// Does the steps: whether there is more to read behind them.
@@ -55,7 +56,8 @@ async fn steps(
             Step::Await(count) => {
                 let deadline = Instant::now() + patience;
                 let arrived = |connection: &Connection| {
-                    connection.responses().len() >= *count || connection.is_lost()
+                    let reader = &connection.follower().reader;
+                    reader.responses().len() >= *count || reader.is_lost()
                 };
                 match connection.wait(deadline, arrived).await {
                     Waited::Happened => {}
@@ -86,11 +88,11 @@ async fn rest(case: &Case, connection: &mut Connection, patience: Duration) {
     let quiet = patience / QUIET_PART;
     let enough = case.outcomes.quiet_after();
     loop {
-        let finals = |connection: &Connection| {
-            connection.responses().iter().filter(|response| !response.is_interim()).count()
-        };
         let settled = |connection: &Connection| {
-            !connection.is_midway() && enough.is_some_and(|enough| finals(connection) >= enough)
+            let reader = &connection.follower().reader;
+            let finals =
+                reader.responses().iter().filter(|response| !response.is_interim()).count();
+            !reader.is_midway() && enough.is_some_and(|enough| finals >= enough)
         };
         match connection.wait(deadline, settled).await {
             Waited::Closed => return,
