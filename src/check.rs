@@ -1,5 +1,6 @@
 //! `falconry check`: the conformance runner on the command line.
 
+use std::any::Any;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ use falconry_conformance::target::Target;
 use falconry_conformance::{caps, explain, matrix};
 use falconry_fixtures::{Level, Values};
 
+use crate::target::Named;
 use crate::{cli, serve};
 
 /// Judge an HTTP server against the RFCs
@@ -29,6 +31,8 @@ Examples:
   falconry check http://127.0.0.1:8080
   falconry check https://localhost:8443 --filter 'h1.chunked.*' --filter 'h1.passive.*'
   falconry check unix:/run/server.sock --caps caps.toml --junit report.xml
+  falconry check witness:hyper                        a small server on hyper, started for it
+  falconry check http://127.0.0.1:8080 --beside witness:hyper
   falconry check --explain h1.fields.space-before-colon
 
 A case passes, fails (a MUST was broken), warns (a SHOULD, or a known danger), is weak (the right
@@ -38,8 +42,11 @@ or is broken (it could not be judged).
 Exit codes: 0 all held, 1 failures, 2 usage, 3 the target cannot be reached or does not answer
 `GET /` by HTTP.")]
 pub(crate) struct CheckArgs {
-    /// http://HOST:PORT, https://HOST:PORT, HOST:PORT or unix:PATH [default: the reference server]
-    target: Option<Target>,
+    /// http://HOST:PORT, https://HOST:PORT, HOST:PORT, unix:PATH or witness:NAME [default: the reference server]
+    target: Option<Named>,
+    /// Run the cases against this server too, and show its verdicts beside those of the target
+    #[arg(long, value_name = "TARGET")]
+    beside: Option<Named>,
     /// Run cases whose id matches this glob, like 'h1.fields.*'; may be repeated
     #[arg(long, value_name = "GLOB")]
     filter: Vec<String>,
@@ -80,7 +87,8 @@ pub(crate) struct CheckArgs {
     /// Add the case files in this folder (docs/cases.md)
     #[arg(long, value_name = "DIR")]
     cases: Option<PathBuf>,
-    /// What the target offers, as `capability = "/path"` lines in TOML (docs/target.md)
+    /// What the target offers, as `capability = "/path"` lines in TOML (docs/target.md); a server of
+    /// --beside is taken to offer the same
     #[arg(long, value_name = "FILE")]
     caps: Option<PathBuf>,
     /// How long to wait for an answer: 1.5, 2s or 500ms
@@ -170,44 +178,71 @@ fn check(args: &CheckArgs) -> Result<u8, Refusal> {
         known,
         progress: true,
     };
-    // The embedded server runs until it is dropped.
-    let (_embedded, subject) = subject(args)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Refusal(3, format!("cannot start: {error}")))?;
-    let report = runtime.block_on(runner::run(subject, &settings, &chosen, &entries));
-    deliver(args, &report, &before)?;
-    Ok(report.exit_code())
-}
-
-/// The server under test; the reference server where none is named.
-fn subject(args: &CheckArgs) -> Result<(Option<impl Sized + use<>>, Subject), Refusal> {
-    let (embedded, target) = match &args.target {
-        Some(target) => (None, target.clone()),
-        None => {
-            let (running, url) =
-                serve::embedded().map_err(|error| Refusal(3, format!("{error:#}")))?;
-            let target = url.parse().map_err(|error| Refusal(3, format!("{url}: {error}")))?;
-            (Some(running), target)
-        }
-    };
-    let values = values(args, &target)?;
-    if args.verify.is_some() && target.scheme() != "https" {
+    let is_https =
+        matches!(&args.target, Some(Named::Server(target)) if target.scheme() == "https");
+    if args.verify.is_some() && !is_https {
+        let target = args.target.as_ref().map_or("the reference server".into(), Named::to_string);
         return Err(usage(format!(
             "--verify is about certificates, and {target} has none; name an https target"
         )));
     }
-    let authorities = args.verify.as_deref().map(read_octets).transpose()?;
+    // What was started for the run runs until it is dropped.
+    let (_started, target) = subject(args, args.target.as_ref())?;
+    let beside = args.beside.as_ref().map(|named| subject(args, Some(named))).transpose()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Refusal(3, format!("cannot start: {error}")))?;
+    let mut report = runtime.block_on(runner::run(target, &settings, &chosen, &entries));
+    if let Some((_started, beside)) = beside
+        && report.baseline.is_none()
+    {
+        let other = runtime.block_on(runner::run(beside, &settings, &chosen, &entries));
+        report.put_beside(&other);
+    }
+    deliver(args, &report, &before)?;
+    Ok(report.exit_code())
+}
+
+/// A server to judge, and what keeps it running where it is started for that; the reference server
+/// where none is named.
+fn subject(
+    args: &CheckArgs,
+    named: Option<&Named>,
+) -> Result<(Option<Box<dyn Any>>, Subject), Refusal> {
+    let (running, target) = match named {
+        Some(Named::Server(target)) => (None, target.clone()),
+        #[cfg(feature = "witness")]
+        Some(Named::Witness(witness)) => {
+            let running = witness.start(falconry_transport::Scheme::Http);
+            let running =
+                running.map_err(|error| Refusal(3, format!("cannot start {witness}: {error}")))?;
+            let target = started(&running.url())?;
+            (Some(Box::new(running) as Box<dyn Any>), target)
+        }
+        None => {
+            let (running, url) =
+                serve::embedded().map_err(|error| Refusal(3, format!("{error:#}")))?;
+            (Some(Box::new(running) as Box<dyn Any>), started(&url)?)
+        }
+    };
+    let values = values(args, named, target.authority(), target.scheme())?;
+    let authorities = args.verify.as_deref().filter(|_| target.scheme() == "https");
+    let authorities = authorities.map(read_octets).transpose()?;
     let dialer = Dialer::new(&target, authorities).map_err(usage)?;
     let subject = Subject {
         dial: Rc::new(dialer),
         values: Rc::new(values),
-        name: target.to_string(),
+        name: named.map_or_else(|| target.to_string(), ToString::to_string),
         shell: target.shell(),
         again: again(args),
     };
-    Ok((embedded, subject))
+    Ok((running, subject))
+}
+
+/// Where a server is that was started for the run.
+fn started(url: &str) -> Result<Target, Refusal> {
+    url.parse().map_err(|error| Refusal(3, format!("{url}: {error}")))
 }
 
 /// The command that checks the same target in the same way.
@@ -235,11 +270,19 @@ fn again(args: &CheckArgs) -> String {
     command
 }
 
-/// What the target offers: everything if it is the reference server, else what --caps says.
-fn values(args: &CheckArgs, target: &Target) -> Result<Values, Refusal> {
-    let mut values = match args.target {
-        Some(_) => Values::new(target.authority(), target.scheme()),
-        None => Values::reference(target.authority(), target.scheme()),
+/// What a server offers: all there is if it is the reference server, what it is known to if it is a
+/// witness, else what --caps says.
+fn values(
+    args: &CheckArgs,
+    named: Option<&Named>,
+    authority: &str,
+    scheme: &str,
+) -> Result<Values, Refusal> {
+    let mut values = match named {
+        Some(Named::Server(_)) => Values::new(authority, scheme),
+        #[cfg(feature = "witness")]
+        Some(Named::Witness(witness)) => return Ok(witness.values(authority, scheme)),
+        None => Values::reference(authority, scheme),
     };
     if let Some(path) = &args.caps {
         caps::read(&read_text(path)?, &mut values).map_err(|error| in_file(path, &error))?;
@@ -258,10 +301,11 @@ fn explain_case(args: &CheckArgs, entries: &[Entry], id: &str) -> Result<u8, Ref
         };
         return Err(usage(format!("`{id}` is no case; {hint}")));
     };
-    let values = match &args.target {
-        Some(target) => values(args, target)?,
-        None => Values::reference("localhost", "http"),
+    let (authority, scheme) = match &args.target {
+        Some(Named::Server(target)) => (target.authority(), target.scheme()),
+        _ => ("localhost", "http"),
     };
+    let values = values(args, args.target.as_ref(), authority, scheme)?;
     print(&explain::explain(entry, &values))?;
     match named.get(1..) {
         Some(others) if !others.is_empty() => {
