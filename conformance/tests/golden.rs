@@ -137,6 +137,27 @@ fn unmet() -> Report {
     }
 }
 
+/// A report with a second target, some of whose verdicts are the same.
+fn beside() -> Report {
+    let mut other = Report { target: "witness:hyper".into(), ..report() };
+    for case in &mut other.cases {
+        match &*case.id {
+            "h1.fields.fail" | "h1.fields.weak" => {
+                (case.verdict, case.reason) = (Verdict::Pass, None)
+            }
+            "h1.chunked.pass" => {
+                (case.verdict, case.reason) = (Verdict::Warn, Some("expected 2xx, got 400".into()));
+            }
+            _ => {}
+        }
+    }
+    // A rule that had nothing to be held against, say.
+    other.cases.retain(|case| case.id != "h1.fields.note");
+    let mut report = report();
+    report.put_beside(&other);
+    report
+}
+
 /// A report of a run without a fault.
 fn clean() -> Report {
     let mut clean = report();
@@ -154,24 +175,28 @@ fn terminal_reports_are_as_approved() {
     check("many.txt", &write_terminal(&many, false));
     check("clean.txt", &write_terminal(&clean(), false));
     check("unmet.txt", &write_terminal(&unmet(), false));
+    check("beside.txt", &write_terminal(&beside(), false));
 }
 
 #[test]
 fn json_reports_are_as_approved() {
     check("report.json", &write_json(&report()));
     check("unmet.json", &write_json(&unmet()));
+    check("beside.json", &write_json(&beside()));
 }
 
 #[test]
 fn junit_reports_are_as_approved() {
     check("report.xml", &write_junit(&report()));
     check("unmet.xml", &write_junit(&unmet()));
+    check("beside.xml", &write_junit(&beside()));
 }
 
 #[test]
 fn markdown_reports_are_as_approved() {
     check("report.md", &write_markdown(&report()));
     check("unmet.md", &write_markdown(&unmet()));
+    check("beside.md", &write_markdown(&beside()));
 }
 
 #[test]
@@ -194,4 +219,17 @@ fn only_news_fails_a_run() {
     assert_eq!(failures(false), failing);
     assert_eq!(failures(true).len(), failing.len() + 1);
     assert_eq!((report().exit_code(), clean().exit_code(), unmet().exit_code()), (1, 0, 3));
+}
+
+#[test]
+fn a_second_target_changes_nothing_of_the_outcome() {
+    let failures =
+        |report: &Report| report.failures().map(|case| case.id.clone()).collect::<Vec<_>>();
+    assert_eq!(failures(&beside()), failures(&report()));
+    let mut clean = clean();
+    clean.put_beside(&report());
+    assert_eq!(clean.exit_code(), 0);
+    clean.put_beside(&unmet());
+    assert_eq!(clean.exit_code(), 0);
+    assert!(write_terminal(&clean, false).contains("could not be judged: cannot connect"));
 }
