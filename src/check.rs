@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use falconry_conformance::dial::Dialer;
 use falconry_conformance::known::{self, KnownSet};
+use falconry_conformance::pass::Pass;
 use falconry_conformance::registry::{self, Entry};
 use falconry_conformance::report::{
     Report, write_json, write_junit, write_markdown, write_terminal,
@@ -18,7 +19,7 @@ use falconry_conformance::runner::{self, Settings, Subject};
 use falconry_conformance::select::Selection;
 use falconry_conformance::target::Target;
 use falconry_conformance::{caps, explain, matrix};
-use falconry_fixtures::{Level, Values};
+use falconry_fixtures::{Level, Protocol, Values};
 
 use crate::target::Named;
 use crate::{cli, serve};
@@ -56,6 +57,13 @@ pub(crate) struct CheckArgs {
     /// Run cases with this tag; may be repeated
     #[arg(long)]
     tag: Vec<String>,
+    /// Speak these protocols only, and take it for a failure if the target does not [default: all that it
+    /// speaks]
+    #[arg(long, value_enum, value_name = "PROTOCOLS", value_delimiter = ',')]
+    proto: Vec<ProtocolArg>,
+    /// Run the cases with the tag `slow`, too: they wait for deadlines of the server
+    #[arg(long)]
+    slow: bool,
     /// List the chosen cases instead of running them
     #[arg(long, conflicts_with_all = ["explain", "matrix"])]
     list: bool,
@@ -129,6 +137,21 @@ impl From<LevelArg> for Level {
     }
 }
 
+/// A protocol on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProtocolArg {
+    /// HTTP/1.1
+    H1,
+    /// HTTP/2, by prior knowledge in the clear and by ALPN over TLS
+    H2,
+}
+
+impl ProtocolArg {
+    fn is(self, protocol: Protocol) -> bool {
+        matches!((self, protocol), (Self::H1, Protocol::H1) | (Self::H2, Protocol::H2))
+    }
+}
+
 /// Why there is no report: a sentence, and the exit code that goes with it.
 struct Refusal(u8, String);
 
@@ -156,6 +179,7 @@ fn check(args: &CheckArgs) -> Result<u8, Refusal> {
         filters: args.filter.clone(),
         levels: args.level.iter().copied().map(Level::from).collect(),
         tags: args.tag.clone(),
+        slow: args.slow,
     };
     let chosen = selection.choose(&entries).map_err(usage)?;
     if args.list {
@@ -210,34 +234,61 @@ fn subject(
     args: &CheckArgs,
     named: Option<&Named>,
 ) -> Result<(Option<Box<dyn Any>>, Subject), Refusal> {
-    let (running, target) = match named {
-        Some(Named::Server(target)) => (None, target.clone()),
+    let (running, targets) = match named {
+        Some(Named::Server(target)) => (None, vec![target.clone()]),
         #[cfg(feature = "witness")]
         Some(Named::Witness(witness)) => {
             let running = witness.start(falconry_transport::Scheme::Http);
             let running =
                 running.map_err(|error| Refusal(3, format!("cannot start {witness}: {error}")))?;
             let target = started(&running.url())?;
-            (Some(Box::new(running) as Box<dyn Any>), target)
+            (Some(Box::new(running) as Box<dyn Any>), vec![target])
         }
         None => {
-            let (running, url) =
+            let (running, urls) =
                 serve::embedded().map_err(|error| Refusal(3, format!("{error:#}")))?;
-            (Some(Box::new(running) as Box<dyn Any>), started(&url)?)
+            let targets = urls.iter().map(|url| started(url)).collect::<Result<_, _>>()?;
+            (Some(Box::new(running) as Box<dyn Any>), targets)
         }
     };
+    let mut passes = Vec::new();
+    for (at, target) in targets.iter().enumerate() {
+        for protocol in [Protocol::H1, Protocol::H2] {
+            // HTTP/1.1 knows little of TLS: a second run over it would say the same.
+            let is_wanted = args.proto.is_empty() || args.proto.iter().any(|arg| arg.is(protocol));
+            if is_wanted && (at == 0 || protocol != Protocol::H1) {
+                passes.push(pass(args, named, target, protocol)?);
+            }
+        }
+    }
+    let name = match (named, targets.first()) {
+        (Some(named), _) => named.to_string(),
+        (None, Some(target)) => target.to_string(),
+        (None, None) => String::new(),
+    };
+    Ok((running, Subject { passes, name, again: again(args) }))
+}
+
+/// One protocol with one target.
+fn pass(
+    args: &CheckArgs,
+    named: Option<&Named>,
+    target: &Target,
+    protocol: Protocol,
+) -> Result<Pass, Refusal> {
     let values = values(args, named, target.authority(), target.scheme())?;
-    let authorities = args.verify.as_deref().filter(|_| target.scheme() == "https");
+    // What was started here has a certificate that nobody knows.
+    let is_foreign = matches!(named, Some(Named::Server(_))) && target.scheme() == "https";
+    let authorities = args.verify.as_deref().filter(|_| is_foreign);
     let authorities = authorities.map(read_octets).transpose()?;
-    let dialer = Dialer::new(&target, authorities).map_err(usage)?;
-    let subject = Subject {
+    let dialer = Dialer::new(target, protocol, authorities).map_err(usage)?;
+    Ok(Pass {
+        protocol,
         dial: Rc::new(dialer),
         values: Rc::new(values),
-        name: named.map_or_else(|| target.to_string(), ToString::to_string),
         shell: target.shell(),
-        again: again(args),
-    };
-    Ok((running, subject))
+        is_demanded: args.proto.iter().any(|arg| arg.is(protocol)),
+    })
 }
 
 /// Where a server is that was started for the run.
@@ -266,6 +317,9 @@ fn again(args: &CheckArgs) -> String {
             word(option.to_owned());
             word(path.display().to_string());
         }
+    }
+    if args.slow {
+        word("--slow".into());
     }
     command
 }
@@ -316,7 +370,7 @@ fn explain_case(args: &CheckArgs, entries: &[Entry], id: &str) -> Result<u8, Ref
 }
 
 fn known_deviations(path: &Path, entries: &[Entry]) -> Result<KnownSet, Refusal> {
-    let ids = entries.iter().map(Entry::id).chain(["h1.server.survives"]);
+    let ids = entries.iter().map(Entry::id).chain(["h1.server.survives", "h2.server.survives"]);
     known::read(&read_text(path)?, ids).map_err(|error| in_file(path, &error))
 }
 

@@ -199,6 +199,11 @@ impl<F: Follow> Connection<F> {
         self.record.borrow_mut().transcript.timed_out = true;
     }
 
+    /// Whether [`Self::note_timeout`] was called.
+    pub(crate) fn has_timed_out(&self) -> bool {
+        self.record.borrow().transcript.timed_out
+    }
+
     /// Closes our direction.
     pub(crate) async fn fin(&mut self) {
         self.note_our_close();

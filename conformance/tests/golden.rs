@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use falconry_conformance::Verdict;
 use falconry_conformance::known::{self, Known};
+use falconry_conformance::pass::Transport;
 use falconry_conformance::report::{
-    CaseResult, Kind, Report, Unmet, write_json, write_junit, write_markdown, write_terminal,
+    CaseResult, Kind, PassResult, Report, Unmet, write_json, write_junit, write_markdown,
+    write_terminal,
 };
 use falconry_conformance::transcript::{End, Piece, Transcript, Way};
-use falconry_fixtures::Level;
+use falconry_fixtures::{Level, Protocol};
 
 fn check(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -57,6 +59,18 @@ fn case(id: &str, verdict: Verdict, reason: &str) -> CaseResult {
     }
 }
 
+/// HTTP/1.1 in the clear, reached by that command.
+fn pass(shell: &str) -> PassResult {
+    PassResult {
+        protocol: Protocol::H1,
+        transport: Transport::Cleartext,
+        shell: shell.into(),
+        unspoken: None,
+        is_demanded: false,
+        took: Duration::from_millis(1200),
+    }
+}
+
 /// A report with one of everything.
 fn report() -> Report {
     let fail = CaseResult {
@@ -100,7 +114,7 @@ fn report() -> Report {
     Report {
         version: "1.2.3".into(),
         target: "http://h:8080".into(),
-        shell: "nc h 8080".into(),
+        passes: vec![pass("nc h 8080")],
         again: "falconry check http://h:8080".into(),
         cases,
         patience: Duration::from_secs(1),

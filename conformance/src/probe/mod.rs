@@ -21,6 +21,7 @@
 
 mod expect;
 mod h1;
+pub mod h2;
 mod miss;
 mod request;
 
@@ -33,10 +34,11 @@ use falconry_fixtures::{Capability, Values};
 use crate::connection::{Connection, Recorded};
 use crate::dial::Dial;
 use crate::transcript::h1::Follower;
-use crate::transcript::{Response, Transcript};
+use crate::transcript::{Response, Transcript, h2 as transcript_h2};
 
 pub use expect::expect_equal;
 pub use h1::Peer;
+pub use h2::Opening;
 pub use miss::{Miss, MissKind};
 pub use request::Request;
 
@@ -89,6 +91,26 @@ impl Probe {
         let connection = connection.map_err(Miss::broken)?;
         self.records.borrow_mut().push(connection.record());
         Ok(Peer::new(connection, self.values.host.clone(), self.patience))
+    }
+
+    /// Opens a connection of HTTP/2: the preface and empty SETTINGS are sent.
+    ///
+    /// # Errors
+    /// The case is broken where the target cannot be reached.
+    pub async fn h2(&self) -> Result<h2::Peer, Miss> {
+        self.h2_open(&Opening::default()).await
+    }
+
+    /// Opens a connection of HTTP/2 with an opening of the case's own.
+    ///
+    /// # Errors
+    /// As for [`Self::h2`].
+    pub async fn h2_open(&self, opening: &Opening) -> Result<h2::Peer, Miss> {
+        let follower = transcript_h2::Follower::new(opening.manners());
+        let connection = Connection::open(self.dial.dial(), follower, self.patience).await;
+        let connection = connection.map_err(Miss::broken)?;
+        self.records.borrow_mut().push(connection.record());
+        h2::Peer::begin(connection, opening, Rc::clone(&self.values), self.patience).await
     }
 
     /// Sends a request on a connection of its own, closing unless the request says otherwise: the

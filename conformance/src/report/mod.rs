@@ -8,7 +8,7 @@ mod terminal;
 
 use std::time::Duration;
 
-use falconry_fixtures::Level;
+use falconry_fixtures::{Level, Protocol};
 
 pub use json::write_json;
 pub use junit::write_junit;
@@ -21,6 +21,7 @@ use escape::reproduction;
 
 use crate::judge::Verdict;
 use crate::known::Known;
+use crate::pass::Transport;
 use crate::registry::topic;
 use crate::transcript::Transcript;
 
@@ -31,12 +32,12 @@ pub struct Report {
     pub version: String,
     /// The target, as a URL or `unix:PATH`.
     pub target: String,
-    /// The command that connects to the target, for reproductions.
-    pub shell: String,
     /// The command that checks the target, for the reproduction of what no single command shows.
     pub again: String,
     /// Why nothing could be judged; `None` where the run took place.
     pub baseline: Option<Unmet>,
+    /// The protocols that were tried, each over a transport.
+    pub passes: Vec<PassResult>,
     /// The second target whose verdicts stand beside, if there is one.
     pub beside: Option<Beside>,
     /// The cases, sorted by id.
@@ -48,6 +49,23 @@ pub struct Report {
     /// How many cases ran at once.
     pub jobs: usize,
     /// How long the run took.
+    pub took: Duration,
+}
+
+/// What became of a protocol over a transport.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PassResult {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// What carried it.
+    pub transport: Transport,
+    /// The command that connects to the target, for reproductions.
+    pub shell: String,
+    /// Why `GET /` could not be had by it; `None` where its cases were run.
+    pub unspoken: Option<Unmet>,
+    /// Whether the run was asked for it.
+    pub is_demanded: bool,
+    /// How long it took.
     pub took: Duration,
 }
 
@@ -88,6 +106,10 @@ pub struct CaseResult {
     pub verdict: Verdict,
     /// One sentence that explains it; `None` for a plain pass.
     pub reason: Option<String>,
+    /// The protocol that was spoken.
+    pub protocol: Protocol,
+    /// What carried it.
+    pub transport: Transport,
     /// Names of the capabilities for want of which it was skipped.
     pub lacks: Vec<String>,
     /// Cases that show a breach of a passive rule.
@@ -137,6 +159,8 @@ impl Default for CaseResult {
             requirements: Vec::new(),
             verdict: Verdict::Pass,
             reason: None,
+            protocol: Protocol::H1,
+            transport: Transport::Cleartext,
             lacks: Vec::new(),
             examples: Vec::new(),
             known: None,
@@ -243,10 +267,22 @@ impl Report {
     fn reproduction(&self, case: &CaseResult) -> Option<String> {
         let octets = match case.kind {
             Kind::Target => return None,
-            Kind::Data => case.connections.last().and_then(|last| reproduction(last, &self.shell)),
+            Kind::Data => {
+                self.shell(case).zip(case.connections.last()).and_then(|(shell, last)| {
+                    // What HTTP/2 sends depends on what comes: SETTINGS and PINGs are acknowledged.
+                    (case.protocol == Protocol::H1).then(|| reproduction(last, shell)).flatten()
+                })
+            }
             Kind::Code | Kind::Passive => None,
         };
         Some(octets.unwrap_or_else(|| format!("{} --filter '{}'", self.again, case.id)))
+    }
+
+    /// The command that connects as the case did.
+    fn shell(&self, case: &CaseResult) -> Option<&str> {
+        let of =
+            |pass: &&PassResult| pass.protocol == case.protocol && pass.transport == case.transport;
+        self.passes.iter().find(of).map(|pass| pass.shell.as_str())
     }
 
     /// The known deviations that would fail the run.

@@ -1,6 +1,7 @@
 //! What happened on one connection: the octets of both directions, and the messages among them.
 
 pub mod h1;
+pub mod h2;
 mod response;
 
 use std::fmt;
@@ -36,6 +37,8 @@ pub struct Transcript {
 pub enum Messages {
     /// HTTP/1.1.
     Http1(h1::Exchange),
+    /// HTTP/2.
+    Http2(Box<h2::Exchange>),
 }
 
 /// Follows the octets of a connection in the terms of its protocol. Times count from the opening.
@@ -114,6 +117,7 @@ impl Transcript {
     pub(crate) fn forget_messages(&mut self) {
         match &mut self.messages {
             Messages::Http1(exchange) => *exchange = h1::Exchange::default(),
+            Messages::Http2(exchange) => exchange.seen = h2::Seen::default(),
         }
     }
 
@@ -121,6 +125,15 @@ impl Transcript {
     pub fn h1(&self) -> Option<&h1::Exchange> {
         match &self.messages {
             Messages::Http1(exchange) => Some(exchange),
+            Messages::Http2(_) => None,
+        }
+    }
+
+    /// The frames and what they say, if the protocol is HTTP/2.
+    pub fn h2(&self) -> Option<&h2::Exchange> {
+        match &self.messages {
+            Messages::Http1(_) => None,
+            Messages::Http2(exchange) => Some(exchange),
         }
     }
 
@@ -153,6 +166,7 @@ impl fmt::Display for Transcript {
                     write!(f, "({}) ", garbage.reason)?;
                 }
             }
+            Messages::Http2(exchange) => return exchange.seen.fmt(f),
         }
         f.write_str(match self.end {
             End::Open => "open",
