@@ -82,11 +82,11 @@ async fn settle(peer: &mut Peer, pace: Pace) {
     match pace {
         // What ends the wait is looked at by the caller.
         Pace::Ping => {
-            let pongs = peer.seen().pongs;
+            let pongs = peer.seen().pongs();
             if peer.send("PING 0 \"falconry\"").await.is_ok() {
                 let _ = peer
                     .wait_for("PING to be answered", |seen| {
-                        seen.pongs > pongs || seen.goaway().is_some()
+                        seen.pongs() > pongs || seen.goaway().is_some()
                     })
                     .await;
             }
