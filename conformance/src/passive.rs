@@ -6,6 +6,7 @@ use falconry_fixtures::{Citation, Level, Meta};
 use falconry_wire::monitor::{self, Asked, Behind, Finding, Observed, Rule};
 
 use crate::judge::{Judgement, Verdict};
+use crate::transcript::h1::Exchange;
 use crate::transcript::{End, Framing, Response, Transcript};
 
 /// What each rule has said so far.
@@ -39,12 +40,13 @@ impl Findings {
     pub(crate) fn of(transcripts: &[Transcript], tls: bool) -> Self {
         let mut all: Vec<Found> = monitor::rules().map(|_| Found::default()).collect();
         for transcript in transcripts {
-            for (at, response) in transcript.responses.iter().enumerate() {
+            let Some(exchange) = transcript.h1() else { continue };
+            for (at, response) in exchange.responses.iter().enumerate() {
                 // What our patience or a reset cut short says nothing about what the server sent.
                 if response.fault.is_some() && transcript.end != End::Fin {
                     continue;
                 }
-                let observed = observe(transcript, at, response, tls);
+                let observed = observe(transcript, exchange, at, response, tls);
                 for (rule, found) in monitor::rules().zip(&mut all) {
                     match (rule.check)(&observed) {
                         Finding::Idle => {}
@@ -122,21 +124,22 @@ fn level(rule: &Rule) -> Level {
 
 fn observe<'a>(
     transcript: &'a Transcript,
+    exchange: &'a Exchange,
     at: usize,
     response: &'a Response,
     tls: bool,
 ) -> Observed<'a> {
     let number = response.answers;
-    let asked = transcript.requests.asked(number).map(|asked| Asked {
+    let asked = exchange.requests.asked(number).map(|asked| Asked {
         method: asked.method.as_bytes(),
         version_10: asked.version_10,
         closes: asked.closes,
         content_type: asked.content_type.as_deref(),
     });
     let head = Asked { method: b"HEAD", version_10: false, closes: false, content_type: None };
-    let behind = if at + 1 < transcript.responses.len() {
+    let behind = if at + 1 < exchange.responses.len() {
         Behind::Response
-    } else if transcript.garbage.is_some() {
+    } else if exchange.garbage.is_some() {
         Behind::Octets
     } else if transcript.end != End::Fin {
         Behind::Nothing
@@ -145,7 +148,7 @@ fn observe<'a>(
     } else if transcript.we_closed_first
         || transcript.idle > IDLE
         || response.status == 101
-        || !transcript.requests.ends_with(number)
+        || !exchange.requests.ends_with(number)
     {
         // The close may be ours, the new protocol's, the answer to what was sent behind, or what became
         // of a connection that nobody used.
@@ -154,7 +157,7 @@ fn observe<'a>(
         Behind::Close
     };
     Observed {
-        request: asked.or_else(|| transcript.requests.is_head(number).then_some(head)),
+        request: asked.or_else(|| exchange.requests.is_head(number).then_some(head)),
         content: &response.content,
         until_close: response.framing == Framing::UntilClose,
         behind,
@@ -173,10 +176,13 @@ const MAX_EXAMPLES: usize = 3;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transcript::Messages;
+    use crate::transcript::h1::Requests;
 
-    fn transcript(head: &str, end: End) -> Transcript {
+    fn transcript(head: &str, end: End, requests: Requests) -> Transcript {
         let response = Response { status: 200, head: head.into(), ..Response::default() };
-        Transcript { responses: vec![response], end, ..Transcript::default() }
+        let exchange = Exchange { requests, responses: vec![response], ..Exchange::default() };
+        Transcript { messages: Messages::Http1(exchange), end, ..Transcript::default() }
     }
 
     fn judgement(watch: &Watch, id: &str) -> Judgement {
@@ -187,8 +193,8 @@ mod tests {
     fn a_rule_is_counted_once_with_its_first_examples() {
         let mut watch = Watch::new();
         for case in ["a", "b", "c", "d"] {
-            watch
-                .add(case, Findings::of(&[transcript("HTTP/1.1 200 OK\r\n\r\n", End::Fin)], false));
+            let seen = transcript("HTTP/1.1 200 OK\r\n\r\n", End::Fin, Requests::default());
+            watch.add(case, Findings::of(&[seen], false));
         }
         let date = watch.tallies().iter().find(|tally| tally.rule.id == "h1.passive.date-present");
         let examples: Vec<_> = date.unwrap().examples.iter().map(|(id, _)| id.as_str()).collect();
@@ -207,12 +213,15 @@ mod tests {
     #[test]
     fn a_close_of_our_own_needs_no_announcement() {
         let mut watch = Watch::new();
-        let mut seen = transcript("HTTP/1.1 200 OK\r\n\r\n", End::Fin);
+        let ok = "HTTP/1.1 200 OK\r\n\r\n";
+        let seen = transcript(ok, End::Fin, Requests::default());
         watch.add(
             "behind octets that are no request",
             Findings::of(std::slice::from_ref(&seen), false),
         );
-        seen.requests.sent(b"GET / HTTP/1.1\r\n\r\n");
+        let mut requests = Requests::default();
+        requests.sent(b"GET / HTTP/1.1\r\n\r\n");
+        let mut seen = transcript(ok, End::Fin, requests);
         seen.we_closed_first = true;
         watch.add("behind our own close", Findings::of(std::slice::from_ref(&seen), false));
         assert_eq!(judgement(&watch, "h1.passive.close-announced").verdict, Verdict::Skip);
