@@ -10,8 +10,10 @@ use super::windows::{
     Room, Uploads, connection_window, content, data, get, is_over, open, received, settle,
     stream_window, use_up_connection,
 };
-use crate::probe::{H2Peer, Miss, Opening, Probe, expect_equal};
+use crate::probe::h2::Peer;
+use crate::probe::{Miss, Opening, Probe, expect_equal};
 use crate::run;
+use crate::transcript::End;
 
 pub(super) fn cases() -> Vec<CodeCase> {
     [answers(), windows(), uploads(), overruns()].concat()
@@ -329,7 +331,7 @@ async fn negative_window_by_settings(probe: &Probe) -> Result<(), Miss> {
 }
 
 /// A connection on which five octets of stream 1 have come and its window is five below zero.
-async fn owing_five(probe: &Probe) -> Result<H2Peer, Miss> {
+async fn owing_five(probe: &Probe) -> Result<Peer, Miss> {
     let mut peer = open(probe, "SETTINGS 0 INITIAL_WINDOW_SIZE=5").await?;
     peer.send("HEADERS 1 +END_STREAM +END_HEADERS {get}").await?;
     peer.wait("1:data=5").await?;
@@ -340,7 +342,7 @@ async fn owing_five(probe: &Probe) -> Result<H2Peer, Miss> {
 
 /// Waits until each of the streams has that many octets of content, and checks that it has no more.
 /// `next` is a free stream.
-async fn content_is(peer: &mut H2Peer, streams: &[(u32, u64)], next: u32) -> Result<(), Miss> {
+async fn content_is(peer: &mut Peer, streams: &[(u32, u64)], next: u32) -> Result<(), Miss> {
     for (stream, len) in streams {
         let event = format!("{stream}:data={len}");
         if *len > 0 {
@@ -349,7 +351,8 @@ async fn content_is(peer: &mut H2Peer, streams: &[(u32, u64)], next: u32) -> Res
     }
     settle(peer, next).await?;
     for (stream, len) in streams {
-        let found = peer.seen().stream(*stream);
+        let seen = peer.seen();
+        let found = seen.stream(*stream);
         let got = found.map_or(0, |seen| seen.data_len);
         if got < *len && found.is_some_and(|seen| seen.ended) {
             return Err(Miss::skip(format!("the root has no more than {got} octets")));
@@ -421,29 +424,29 @@ async fn waiting_stream_at_maximum(probe: &Probe) -> Result<(), Miss> {
 }
 
 /// A connection with its window used up, and a stream of it whose response waits for that.
-async fn waiting(probe: &Probe) -> Result<(H2Peer, u32), Miss> {
+async fn waiting(probe: &Probe) -> Result<(Peer, u32), Miss> {
     let mut peer = probe.h2().await?;
     let next = use_up_connection(probe, &mut peer).await?;
     peer.send(&get(next, "/")).await?;
     nothing_more(&mut peer, next + 2).await?;
-    if is_over(peer.seen(), next) {
+    if is_over(&peer.seen(), next) {
         return Err(Miss::skip("the root has no content that could wait"));
     }
     Ok((peer, next))
 }
 
 /// Checks that no DATA comes behind the connection's first window. `next` is a free stream.
-async fn nothing_more(peer: &mut H2Peer, next: u32) -> Result<(), Miss> {
+async fn nothing_more(peer: &mut Peer, next: u32) -> Result<(), Miss> {
     settle(peer, next).await?;
-    expect_equal("octets of DATA:", &u64::from(DEFAULT_WINDOW), &received(peer.seen()))
+    expect_equal("octets of DATA:", &u64::from(DEFAULT_WINDOW), &received(&peer.seen()))
 }
 
 /// Checks that so many octets of DATA come behind the connection's first window.
-async fn so_many_more(peer: &mut H2Peer, more: u64, next: u32) -> Result<(), Miss> {
+async fn so_many_more(peer: &mut Peer, more: u64, next: u32) -> Result<(), Miss> {
     let len = u64::from(DEFAULT_WINDOW) + more;
     peer.wait_for("DATA for the new window", |seen| received(seen) >= len).await?;
     settle(peer, next).await?;
-    expect_equal("octets of DATA:", &len, &received(peer.seen()))
+    expect_equal("octets of DATA:", &len, &received(&peer.seen()))
 }
 
 async fn large_upload(probe: &Probe) -> Result<(), Miss> {
@@ -455,7 +458,7 @@ async fn large_upload(probe: &Probe) -> Result<(), Miss> {
 
 async fn padding_is_credited(probe: &Probe) -> Result<(), Miss> {
     let mut peer = crediting(probe).await?;
-    let window = stream_window(peer.seen()).max(connection_window(peer.seen()));
+    let window = stream_window(&peer.seen()).max(connection_window(&peer.seen()));
     if window > MEBIBYTE {
         return Err(Miss::skip(format!("a window of {window} octets is too large to be used up")));
     }
@@ -472,7 +475,7 @@ async fn padding_is_credited(probe: &Probe) -> Result<(), Miss> {
         if !uploads.wait(&mut peer, 1, 512).await? {
             return echoed(&mut peer, 1, frames * 256).await;
         }
-        let Room::For(room) = uploads.room(peer.seen(), 1) else { continue };
+        let Room::For(room) = uploads.room(&peer.seen(), 1) else { continue };
         let count = (room / 512).min(32);
         frames += count;
         let batch = vec![frame.clone(); usize::try_from(count).unwrap_or(1)];
@@ -484,7 +487,7 @@ async fn padding_is_credited(probe: &Probe) -> Result<(), Miss> {
 
 async fn window_is_filled_exactly(probe: &Probe) -> Result<(), Miss> {
     let mut peer = crediting(probe).await?;
-    let window = stream_window(peer.seen()).min(connection_window(peer.seen()));
+    let window = stream_window(&peer.seen()).min(connection_window(&peer.seen()));
     if window > 4 * MEBIBYTE {
         return Err(Miss::skip(format!("a window of {window} octets is too large to be used up")));
     }
@@ -496,7 +499,7 @@ async fn window_is_filled_exactly(probe: &Probe) -> Result<(), Miss> {
 }
 
 async fn upload_before_settings(probe: &Probe) -> Result<(), Miss> {
-    let opening = Opening { settings: "SETTINGS 0".into(), ack: false, credit: true };
+    let opening = Opening { ack: false, credit: true, ..Opening::default() };
     let mut peer = probe.h2_open(&opening).await?;
     let window = u64::from(DEFAULT_WINDOW);
     let mut frames = content(1, window);
@@ -523,7 +526,7 @@ async fn reset_uploads_are_credited(probe: &Probe) -> Result<(), Miss> {
         uploads.next();
         peer.send(&format!("HEADERS {stream} +END_HEADERS {{post}}")).await?;
         if uploads.wait(&mut peer, stream, 1).await?
-            && let Room::For(room) = uploads.room(peer.seen(), stream)
+            && let Room::For(room) = uploads.room(&peer.seen(), stream)
         {
             uploads.send(&mut peer, &content(stream, room.min(MEBIBYTE))).await?;
         }
@@ -549,7 +552,7 @@ async fn unread_content_is_credited(probe: &Probe) -> Result<(), Miss> {
         peer.send(&format!("HEADERS {stream} +END_HEADERS {{get}}")).await?;
         // An answer may come first, and RST_STREAM behind it; what is sent until then was on its way.
         if uploads.wait(&mut peer, stream, 1).await?
-            && let Room::For(room) = uploads.room(peer.seen(), stream)
+            && let Room::For(room) = uploads.room(&peer.seen(), stream)
         {
             uploads.send(&mut peer, &content(stream, room.min(MEBIBYTE))).await?;
             peer.send_frames(&[data(stream, Flags::END_STREAM, 0)]).await?;
@@ -576,7 +579,7 @@ async fn upload_is_held_back(probe: &Probe) -> Result<(), Miss> {
     peer.send("HEADERS 1 +END_HEADERS {post}").await?;
     let mut uploads = Uploads::default();
     while uploads.sent() < HELD_BACK {
-        match uploads.room(peer.seen(), 1) {
+        match uploads.room(&peer.seen(), 1) {
             Room::Over => break,
             Room::For(0) => {
                 if peer.quiet(QUIET).await.is_ok() {
@@ -597,7 +600,7 @@ async fn upload_is_held_back(probe: &Probe) -> Result<(), Miss> {
 
 async fn stream_overrun_is_refused(probe: &Probe) -> Result<(), Miss> {
     let mut peer = settled(probe).await?;
-    let window = stream_window(peer.seen());
+    let window = stream_window(&peer.seen());
     if window > 4 * MEBIBYTE {
         return Err(Miss::skip(format!("a window of {window} octets is too large to be overrun")));
     }
@@ -611,8 +614,8 @@ async fn stream_overrun_is_refused(probe: &Probe) -> Result<(), Miss> {
 
 async fn connection_overrun_is_refused(probe: &Probe) -> Result<(), Miss> {
     let mut peer = settled(probe).await?;
-    let on_connection = connection_window(peer.seen());
-    let on_stream = stream_window(peer.seen()).min(MEBIBYTE);
+    let on_connection = connection_window(&peer.seen());
+    let on_stream = stream_window(&peer.seen()).min(MEBIBYTE);
     let sent = on_connection + OVERRUN;
     let streams = sent.div_ceil(on_stream.max(1));
     if streams > MAX_UPLOADS || on_connection > 8 * MEBIBYTE {
@@ -628,12 +631,12 @@ async fn connection_overrun_is_refused(probe: &Probe) -> Result<(), Miss> {
         left = left.saturating_sub(on_stream);
     }
     let _ = peer.alive().await;
-    let given = connection_window(peer.seen());
+    let given = connection_window(&peer.seen());
     refused(&peer, &streams, sent, given)
 }
 
 /// Judges what came of `sent` octets where credit for `given` was there.
-fn refused(peer: &H2Peer, streams: &[u32], sent: u64, given: u64) -> Result<(), Miss> {
+fn refused(peer: &Peer, streams: &[u32], sent: u64, given: u64) -> Result<(), Miss> {
     let seen = peer.seen();
     let resets = streams.iter().filter_map(|stream| seen.stream(*stream)?.reset);
     let mut codes = seen.goaway().map(|goaway| goaway.code).into_iter().chain(resets);
@@ -643,7 +646,7 @@ fn refused(peer: &H2Peer, streams: &[u32], sent: u64, given: u64) -> Result<(), 
     if let Some(code) = codes.next() {
         return Err(Miss::weak(format!("expected FLOW_CONTROL_ERROR, got {code}")));
     }
-    if !peer.is_open() {
+    if peer.end() != End::Open {
         return Err(Miss::weak("expected FLOW_CONTROL_ERROR, got a close"));
     }
     if sent <= given {
@@ -653,8 +656,8 @@ fn refused(peer: &H2Peer, streams: &[u32], sent: u64, given: u64) -> Result<(), 
 }
 
 /// A connection whose server has said what it wants to, with credit for all that it sends.
-async fn crediting(probe: &Probe) -> Result<H2Peer, Miss> {
-    let opening = Opening { settings: "SETTINGS 0".into(), ack: true, credit: true };
+async fn crediting(probe: &Probe) -> Result<Peer, Miss> {
+    let opening = Opening { credit: true, ..Opening::default() };
     let mut peer = probe.h2_open(&opening).await?;
     peer.wait("settings").await?;
     peer.alive().await?;
@@ -662,7 +665,7 @@ async fn crediting(probe: &Probe) -> Result<H2Peer, Miss> {
 }
 
 /// A connection whose server has said what it wants to.
-async fn settled(probe: &Probe) -> Result<H2Peer, Miss> {
+async fn settled(probe: &Probe) -> Result<Peer, Miss> {
     let mut peer = probe.h2().await?;
     peer.wait("settings").await?;
     peer.alive().await?;
@@ -670,17 +673,17 @@ async fn settled(probe: &Probe) -> Result<H2Peer, Miss> {
 }
 
 /// How much has to go up so that the connection's window would be used up twice.
-fn connection_to_use_up(peer: &H2Peer, streams: u64) -> Result<u64, Miss> {
-    let window = connection_window(peer.seen());
+fn connection_to_use_up(peer: &Peer, streams: u64) -> Result<u64, Miss> {
+    let window = connection_window(&peer.seen());
     let target = 2 * window;
-    if target > streams * stream_window(peer.seen()).min(MEBIBYTE) {
+    if target > streams * stream_window(&peer.seen()).min(MEBIBYTE) {
         return Err(Miss::skip(format!("a window of {window} octets is too large to be used up")));
     }
     Ok(target)
 }
 
 /// Waits for a response that echoes so many octets.
-async fn echoed(peer: &mut H2Peer, stream: u32, len: u64) -> Result<(), Miss> {
+async fn echoed(peer: &mut Peer, stream: u32, len: u64) -> Result<(), Miss> {
     let response = peer.response(stream).await?;
     if response.status == 413 {
         return Err(Miss::note(format!("{len} octets are too many for the target: 413")));

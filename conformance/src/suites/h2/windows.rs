@@ -3,12 +3,13 @@
 use falconry_fixtures::Capability;
 use falconry_wire::h2::{DEFAULT_WINDOW, Flags, FrameType, RawFrame, SettingId};
 
-use crate::probe::{H2Peer, Miss, Opening, Probe};
+use crate::probe::h2::Peer;
+use crate::probe::{Miss, Opening, Probe};
 use crate::transcript::h2::{Seen, StreamSeen};
 
 /// A connection with that first SETTINGS frame, on which no credit is returned.
-pub(super) async fn open(probe: &Probe, settings: &str) -> Result<H2Peer, Miss> {
-    probe.h2_open(&Opening { settings: settings.into(), ack: true, credit: false }).await
+pub(super) async fn open(probe: &Probe, settings: &str) -> Result<Peer, Miss> {
+    probe.h2_open(&Opening::with(settings)).await
 }
 
 /// The line of a GET of `path` on `stream`.
@@ -22,7 +23,7 @@ pub(super) fn get(stream: u32, path: &str) -> String {
 ///
 /// A response to HEAD needs no window, and what was asked before it is under way when it comes. A PING
 /// would be answered before any of that.
-pub(super) async fn settle(peer: &mut H2Peer, stream: u32) -> Result<(), Miss> {
+pub(super) async fn settle(peer: &mut Peer, stream: u32) -> Result<(), Miss> {
     peer.send(&format!(
         "HEADERS {stream} +END_STREAM +END_HEADERS :method=HEAD :scheme={{scheme}} :authority={{host}} :path=/"
     ))
@@ -35,7 +36,7 @@ pub(super) async fn settle(peer: &mut H2Peer, stream: u32) -> Result<(), Miss> {
 ///
 /// # Errors
 /// A skip, where the target offers nothing large enough.
-pub(super) async fn use_up_connection(probe: &Probe, peer: &mut H2Peer) -> Result<u32, Miss> {
+pub(super) async fn use_up_connection(probe: &Probe, peer: &mut Peer) -> Result<u32, Miss> {
     let path = match probe.capability(Capability::Bytes) {
         Ok(path) => format!("{path}/{DEFAULT_WINDOW}"),
         Err(_) => "/".to_owned(),
@@ -46,7 +47,7 @@ pub(super) async fn use_up_connection(probe: &Probe, peer: &mut H2Peer) -> Resul
             is_over(seen, stream) || received(seen) >= u64::from(DEFAULT_WINDOW)
         })
         .await?;
-        let got = received(peer.seen());
+        let got = received(&peer.seen());
         if got > u64::from(DEFAULT_WINDOW) {
             return Err(Miss::new(format!(
                 "expected {DEFAULT_WINDOW} octets at most, got {got} octets of DATA"
@@ -110,7 +111,7 @@ impl Uploads {
     /// Waits for room for `len` octets on `stream`: whether there is any.
     pub(super) async fn wait(
         &self,
-        peer: &mut H2Peer,
+        peer: &mut Peer,
         stream: u32,
         len: u64,
     ) -> Result<bool, Miss> {
@@ -119,11 +120,11 @@ impl Uploads {
             Room::Over => true,
         };
         peer.wait_for(&format!("a window of {len} octets"), has_room).await?;
-        Ok(self.room(peer.seen(), stream) != Room::Over)
+        Ok(self.room(&peer.seen(), stream) != Room::Over)
     }
 
     /// Sends frames of DATA whatever the windows say.
-    pub(super) async fn send(&mut self, peer: &mut H2Peer, frames: &[RawFrame]) -> Result<(), Miss> {
+    pub(super) async fn send(&mut self, peer: &mut Peer, frames: &[RawFrame]) -> Result<(), Miss> {
         let len: u64 = frames.iter().map(|frame| frame.payload.len() as u64).sum();
         self.connection += len;
         self.stream += len;
@@ -133,7 +134,7 @@ impl Uploads {
     /// Sends `len` octets of content on `stream` as the windows allow: whether all of it went.
     pub(super) async fn send_content(
         &mut self,
-        peer: &mut H2Peer,
+        peer: &mut Peer,
         stream: u32,
         len: u64,
         end: bool,
