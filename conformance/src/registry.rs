@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use falconry_fixtures::{Case, Loader, Meta, Source};
+use falconry_fixtures::{Case, Loader, Meta, Protocol, Source};
 use falconry_wire::monitor;
 
 use crate::passive;
@@ -32,6 +32,14 @@ impl Entry {
     /// The id.
     pub fn id(&self) -> &str {
         &self.meta().id
+    }
+
+    /// The protocol that it is about.
+    pub fn protocol(&self) -> Protocol {
+        match self {
+            Self::Data(case) => case.protocol(),
+            Self::Code(_) | Self::Passive(_) => self.meta().protocol(),
+        }
     }
 }
 

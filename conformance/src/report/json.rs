@@ -21,6 +21,10 @@ pub fn write_json(report: &Report) -> String {
             _ => "not-judged",
         },
         baseline: report.baseline.as_ref().map(|unmet| unmet.reason.as_str()),
+        beside: report.beside.as_ref().map(|beside| BesideTarget {
+            target: &beside.target,
+            baseline: beside.baseline.as_ref().map(|unmet| unmet.reason.as_str()),
+        }),
         limits: Limits {
             patience_ms: millis(report.patience),
             jobs: report.jobs,
@@ -30,7 +34,7 @@ pub fn write_json(report: &Report) -> String {
         summary: Verdict::ALL.iter().map(|v| (v.name(), report.count(*v))).collect(),
         failures: report.failures().map(|case| case.id.as_str()).collect(),
         mended: mended.map(|case| case.id.as_str()).collect(),
-        cases: report.cases.iter().map(case).collect(),
+        cases: report.cases.iter().map(|result| case(result, report)).collect(),
     };
     // Maps have string keys and nothing is fallible: this document always serialises.
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
@@ -48,12 +52,20 @@ struct Document<'a> {
     target: &'a str,
     outcome: &'static str,
     baseline: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beside: Option<BesideTarget<'a>>,
     limits: Limits,
     took_ms: u64,
     summary: BTreeMap<&'static str, usize>,
     failures: Vec<&'a str>,
     mended: Vec<&'a str>,
     cases: Vec<Case<'a>>,
+}
+
+#[derive(Serialize)]
+struct BesideTarget<'a> {
+    target: &'a str,
+    baseline: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -75,10 +87,19 @@ struct Case<'a> {
     verdict: Verdict,
     reason: Option<&'a str>,
     known: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beside: Option<BesideVerdict<'a>>,
     lacks: &'a [String],
     examples: &'a [String],
     took_ms: u64,
     connections: Vec<Connection>,
+}
+
+#[derive(Serialize)]
+struct BesideVerdict<'a> {
+    target: &'a str,
+    verdict: Verdict,
+    reason: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -96,7 +117,8 @@ struct Piece {
     octets: String,
 }
 
-fn case(case: &CaseResult) -> Case<'_> {
+fn case<'a>(case: &'a CaseResult, report: &'a Report) -> Case<'a> {
+    let beside = report.beside.as_ref().zip(case.beside.as_ref());
     Case {
         id: &case.id,
         topic: case.topic(),
@@ -108,6 +130,11 @@ fn case(case: &CaseResult) -> Case<'_> {
         verdict: case.verdict,
         reason: case.reason.as_deref(),
         known: case.is_known(),
+        beside: beside.map(|(second, result)| BesideVerdict {
+            target: &second.target,
+            verdict: result.verdict,
+            reason: result.reason.as_deref(),
+        }),
         lacks: &case.lacks,
         examples: &case.examples,
         took_ms: millis(case.took),

@@ -13,14 +13,15 @@ pub fn write_junit(report: &Report) -> String {
     junit.set_time(report.took);
     for (topic, cases) in report.topics() {
         let mut suite = TestSuite::new(topic);
-        suite.add_test_cases(cases.into_iter().map(|case| test_case(case, report.strict)));
+        suite.add_test_cases(cases.into_iter().map(|case| test_case(case, report)));
         junit.add_test_suite(suite);
     }
     // The writer replaces what XML cannot hold, and a string takes everything.
     junit.to_string().unwrap_or_default()
 }
 
-fn test_case(case: &CaseResult, strict: bool) -> TestCase {
+fn test_case(case: &CaseResult, report: &Report) -> TestCase {
+    let strict = report.strict;
     let reason = case.reason.clone().unwrap_or_default();
     let status = match case.verdict {
         Verdict::Broken if case.counts(strict) => {
@@ -34,6 +35,12 @@ fn test_case(case: &CaseResult, strict: bool) -> TestCase {
     let mut test = TestCase::new(case.id.clone(), status);
     test.set_classname(case.topic().to_owned());
     test.set_time(case.took);
+    if let (Some(second), Some(beside)) = (&report.beside, &case.beside) {
+        let reason =
+            beside.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+        let name = format!("beside {}", second.target);
+        test.add_property((name.as_str(), format!("{}{reason}", beside.verdict).as_str()));
+    }
     if !succeeded {
         test.status.set_message(reason.clone());
         test.status.set_type(case.level.name());

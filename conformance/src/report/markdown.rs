@@ -42,6 +42,9 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
         report.version,
         report.took.as_secs_f64()
     )?;
+    if let Some(beside) = report.beside_sentence() {
+        writeln!(text, "{}.\n", plain(&beside))?;
+    }
     let names: Vec<_> = Verdict::ALL.iter().map(|verdict| verdict.name()).collect();
     writeln!(text, "| topic | {} |", names.join(" | "))?;
     writeln!(text, "| --- |{}", " ---: |".repeat(names.len()))?;
@@ -63,11 +66,22 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
         .filter(|case| case.verdict.is_remarkable() && !case.counts(report.strict))
         .collect();
     if !others.is_empty() {
-        writeln!(text, "\n## Also seen\n\n| case | verdict | |\n| --- | --- | --- |")?;
+        // A column of its own for the second target, if there is one.
+        let (name, rule) = match &report.beside {
+            Some(beside) => (format!(" {} |", plain(&beside.target)), " --- |"),
+            None => (String::new(), ""),
+        };
+        writeln!(text, "\n## Also seen\n\n| case | verdict |{name} |\n| --- | --- |{rule} --- |")?;
         for case in others {
             let known = if case.is_known() { " (known)" } else { "" };
             let reason = plain(case.reason.as_deref().unwrap_or_default());
-            writeln!(text, "| {} | {}{known} | {reason} |", inline(&case.id), case.verdict)?;
+            let beside = match (&report.beside, &case.beside) {
+                (None, _) => String::new(),
+                (Some(_), None) => " |".to_owned(),
+                (Some(_), Some(beside)) => format!(" {} |", beside.verdict),
+            };
+            let id = inline(&case.id);
+            writeln!(text, "| {id} | {}{known} |{beside} {reason} |", case.verdict)?;
         }
     }
     for case in report.cases.iter().filter(|case| case.is_mended()) {
@@ -77,7 +91,7 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
 }
 
 fn failure(case: &CaseResult, report: &Report, text: &mut String) -> std::fmt::Result {
-    writeln!(text, "\n## {} {}\n", case.verdict, inline(&case.id))?;
+    writeln!(text, "\n## {} {}\n", case.verdicts(), inline(&case.id))?;
     let reason = case.reason.as_deref().unwrap_or_default();
     writeln!(text, "{}: {}.\n", plain(&case.title), plain(reason))?;
     let cited: Vec<_> =

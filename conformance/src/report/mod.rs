@@ -8,7 +8,7 @@ mod terminal;
 
 use std::time::Duration;
 
-use falconry_fixtures::Level;
+use falconry_fixtures::{Level, Protocol};
 
 pub use json::write_json;
 pub use junit::write_junit;
@@ -21,6 +21,7 @@ use escape::reproduction;
 
 use crate::judge::Verdict;
 use crate::known::Known;
+use crate::pass::Transport;
 use crate::registry::topic;
 use crate::transcript::Transcript;
 
@@ -31,12 +32,14 @@ pub struct Report {
     pub version: String,
     /// The target, as a URL or `unix:PATH`.
     pub target: String,
-    /// The command that connects to the target, for reproductions.
-    pub shell: String,
     /// The command that checks the target, for the reproduction of what no single command shows.
     pub again: String,
     /// Why nothing could be judged; `None` where the run took place.
     pub baseline: Option<Unmet>,
+    /// The protocols that were tried, each over a transport.
+    pub passes: Vec<PassResult>,
+    /// The second target whose verdicts stand beside, if there is one.
+    pub beside: Option<Beside>,
     /// The cases, sorted by id.
     pub cases: Vec<CaseResult>,
     /// Whether a warning counts as a failure.
@@ -47,6 +50,32 @@ pub struct Report {
     pub jobs: usize,
     /// How long the run took.
     pub took: Duration,
+}
+
+/// What became of a protocol over a transport.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PassResult {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// What carried it.
+    pub transport: Transport,
+    /// The command that connects to the target, for reproductions.
+    pub shell: String,
+    /// Why `GET /` could not be had by it; `None` where its cases were run.
+    pub unspoken: Option<Unmet>,
+    /// Whether the run was asked for it.
+    pub is_demanded: bool,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A second target, which the same cases were run against.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Beside {
+    /// The target, as it was named.
+    pub target: String,
+    /// Why nothing of it could be judged; `None` where its verdicts stand beside.
+    pub baseline: Option<Unmet>,
 }
 
 /// Why the target could not be judged at all.
@@ -77,16 +106,31 @@ pub struct CaseResult {
     pub verdict: Verdict,
     /// One sentence that explains it; `None` for a plain pass.
     pub reason: Option<String>,
+    /// The protocol that was spoken.
+    pub protocol: Protocol,
+    /// What carried it.
+    pub transport: Transport,
     /// Names of the capabilities for want of which it was skipped.
     pub lacks: Vec<String>,
     /// Cases that show a breach of a passive rule.
     pub examples: Vec<String>,
     /// The known deviation it was compared with.
     pub known: Option<Known>,
+    /// What became of it with the second target.
+    pub beside: Option<BesideResult>,
     /// What happened on its connections.
     pub connections: Vec<Transcript>,
     /// How long it took.
     pub took: Duration,
+}
+
+/// What became of a case with the second target.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BesideResult {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// One sentence that explains it; `None` for a plain pass.
+    pub reason: Option<String>,
 }
 
 /// Kinds of cases.
@@ -115,9 +159,12 @@ impl Default for CaseResult {
             requirements: Vec::new(),
             verdict: Verdict::Pass,
             reason: None,
+            protocol: Protocol::H1,
+            transport: Transport::Cleartext,
             lacks: Vec::new(),
             examples: Vec::new(),
             known: None,
+            beside: None,
             connections: Vec::new(),
             took: Duration::ZERO,
         }
@@ -140,6 +187,14 @@ impl CaseResult {
     /// The topic under which it is grouped.
     pub fn topic(&self) -> &str {
         topic(&self.id)
+    }
+
+    /// The verdict, and that of the second target behind it: `fail | pass`.
+    fn verdicts(&self) -> String {
+        match &self.beside {
+            None => self.verdict.to_string(),
+            Some(beside) => format!("{} | {}", self.verdict, beside.verdict),
+        }
     }
 
     /// Whether the deviation is known, so that it is no news.
@@ -168,16 +223,66 @@ impl CaseResult {
 }
 
 impl Report {
+    /// Puts the verdicts of `other`, a run of the same cases against a second target, beside these.
+    ///
+    /// They change nothing of the outcome: that is the target's alone.
+    pub fn put_beside(&mut self, other: &Self) {
+        for case in &mut self.cases {
+            let twin = other.cases.iter().find(|twin| twin.id == case.id);
+            let result = |twin: &CaseResult| BesideResult {
+                verdict: twin.verdict,
+                reason: twin.reason.clone(),
+            };
+            case.beside = twin.map(result);
+        }
+        let (target, baseline) = (other.target.clone(), other.baseline.clone());
+        self.beside = Some(Beside { target, baseline });
+    }
+
+    /// How many cases have that verdict with the second target.
+    fn count_beside(&self, verdict: Verdict) -> usize {
+        let beside = self.cases.iter().filter_map(|case| case.beside.as_ref());
+        beside.filter(|beside| beside.verdict == verdict).count()
+    }
+
+    /// What became of the second target, in a sentence without its full stop: how many cases have
+    /// which verdict, or why none has.
+    fn beside_sentence(&self) -> Option<String> {
+        let Beside { target, baseline } = self.beside.as_ref()?;
+        if let Some(unmet) = baseline {
+            return Some(format!("Beside it, {target} could not be judged: {}", unmet.reason));
+        }
+        let counts: Vec<_> = Verdict::ALL
+            .into_iter()
+            .map(|verdict| (verdict, self.count_beside(verdict)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(verdict, count)| format!("{count} {verdict}"))
+            .collect();
+        Some(format!("Beside it, {target}: {}", counts.join(", ")))
+    }
+
     /// One line of shell that shows the failure again; `None` where that is the target as a whole.
     ///
     /// Only of a case from a file can one say that the same octets give the same answer.
     fn reproduction(&self, case: &CaseResult) -> Option<String> {
         let octets = match case.kind {
             Kind::Target => return None,
-            Kind::Data => case.connections.last().and_then(|last| reproduction(last, &self.shell)),
+            Kind::Data => {
+                self.shell(case).zip(case.connections.last()).and_then(|(shell, last)| {
+                    // What HTTP/2 sends depends on what comes: SETTINGS and PINGs are acknowledged.
+                    (case.protocol == Protocol::H1).then(|| reproduction(last, shell)).flatten()
+                })
+            }
             Kind::Code | Kind::Passive => None,
         };
         Some(octets.unwrap_or_else(|| format!("{} --filter '{}'", self.again, case.id)))
+    }
+
+    /// The command that connects as the case did.
+    fn shell(&self, case: &CaseResult) -> Option<&str> {
+        let of =
+            |pass: &&PassResult| pass.protocol == case.protocol && pass.transport == case.transport;
+        self.passes.iter().find(of).map(|pass| pass.shell.as_str())
     }
 
     /// The known deviations that would fail the run.

@@ -49,9 +49,24 @@ impl Page {
         self.paint(text, code)
     }
 
+    /// The verdict, and that of the second target behind it.
+    fn verdicts(&self, case: &CaseResult) -> String {
+        let name = self.verdict(case.verdict, case.verdict.name());
+        match &case.beside {
+            None => name,
+            Some(beside) => {
+                format!("{name} | {}", self.verdict(beside.verdict, beside.verdict.name()))
+            }
+        }
+    }
+
     fn head(&mut self, report: &Report) {
         let target = self.paint(&report.target, "1");
-        self.line(format!("falconry {} checks {target}", report.version));
+        let beside = match &report.beside {
+            Some(beside) => format!(", beside {}", beside.target),
+            None => String::new(),
+        };
+        self.line(format!("falconry {} checks {target}{beside}", report.version));
         self.line("");
     }
 
@@ -122,14 +137,14 @@ impl Page {
     }
 
     fn brief(&mut self, case: &CaseResult) {
-        let name = self.verdict(case.verdict, case.verdict.name());
+        let name = self.verdicts(case);
         self.line(format!("{name}  {}  {}", case.id, case.title));
         self.line(format!("      {}{}", reason(case), examples(case)));
     }
 
     fn failure(&mut self, case: &CaseResult, report: &Report) {
         self.line("");
-        let name = self.verdict(case.verdict, case.verdict.name());
+        let name = self.verdicts(case);
         let id = self.paint(&case.id, "1");
         self.line(format!("{name}  {id}  {}", case.title));
         self.line(format!("      {}{}", reason(case), examples(case)));
@@ -171,6 +186,9 @@ impl Page {
         let known = report.cases.iter().filter(|case| case.is_known()).count();
         if known > 0 {
             self.line(format!("{known} of them known from the baseline file."));
+        }
+        if let Some(beside) = report.beside_sentence() {
+            self.line(format!("{beside}."));
         }
         // A scheme is no resource: for want of that, nothing can be named.
         let has_path = |lack: &&String| Capability::from_name(lack).is_some();
