@@ -7,7 +7,8 @@ use falconry_fixtures::{Level, Meta};
 use falconry_wire::h2::{Flags, FrameType, RawFrame, SettingId};
 
 use super::CodeCase;
-use super::abuse_flood::{frame, get, lives_on, on};
+use super::abuse_flood::{get, lives_on, on};
+use super::windows::crediting;
 use crate::probe::h2::Peer;
 use crate::probe::{Miss, Probe};
 use crate::run;
@@ -94,7 +95,7 @@ async fn hpack_bomb(probe: &Probe) -> Result<(), Miss> {
 }
 
 async fn hpack_bomb_repeated(probe: &Probe) -> Result<(), Miss> {
-    let mut peer = probe.h2().await?;
+    let mut peer = crediting(probe).await?;
     let mut block = entry(b'a');
     let mut octets = 0;
     for number in 0..100 {
@@ -111,7 +112,9 @@ async fn hpack_bomb_repeated(probe: &Probe) -> Result<(), Miss> {
             Ok(response) if response.status / 100 == 2 => {}
             // It has a limit, and the next one meets it again.
             Ok(_) => break,
-            Err(_) if peer.seen().stream(stream).is_some_and(|stream| stream.reset.is_some()) => break,
+            Err(_) if peer.seen().stream(stream).is_some_and(|stream| stream.reset.is_some()) => {
+                break;
+            }
             Err(miss) => return Err(miss),
         }
     }
@@ -121,7 +124,7 @@ async fn hpack_bomb_repeated(probe: &Probe) -> Result<(), Miss> {
 }
 
 async fn table_is_thrashed(probe: &Probe) -> Result<(), Miss> {
-    let mut peer = probe.h2().await?;
+    let mut peer = crediting(probe).await?;
     let get = get(probe)?;
     let mut answered: u64 = 0;
     for number in 0..300_u32 {
@@ -215,7 +218,14 @@ async fn refused(probe: &Probe, peer: &mut Peer, what: &str) -> Result<(), Miss>
 /// Checks that the next block is understood.
 async fn in_step(probe: &Probe, peer: &mut Peer) -> Result<(), Miss> {
     peer.send_frames(&[on(3, &get(probe)?)]).await?;
-    let response = peer.response(3).await.map_err(|miss| Miss {
+    let answer = peer.response(3).await;
+    if peer.seen().goaway().is_some() {
+        return Ok(());
+    }
+    if peer.end() != End::Open {
+        return Err(Miss::weak("closed without GOAWAY behind the refusal"));
+    }
+    let response = answer.map_err(|miss| Miss {
         what: format!("the next request on the connection: {}", miss.what),
         ..miss
     })?;
@@ -232,7 +242,8 @@ fn request(probe: &Probe, stream: u32, fields: &[u8]) -> Result<Vec<RawFrame>, M
         })
         .collect();
     if let Some(first) = frames.first_mut() {
-        *first = RawFrame::new(FrameType::HEADERS, Flags::END_STREAM, stream, first.payload.clone());
+        *first =
+            RawFrame::new(FrameType::HEADERS, Flags::END_STREAM, stream, first.payload.clone());
     }
     if let Some(last) = frames.last_mut() {
         last.flags = last.flags | Flags::END_HEADERS;

@@ -185,18 +185,16 @@ async fn priority_shuffled(probe: &Probe) -> Result<(), Miss> {
 async fn priority_of_idle_streams(probe: &Probe) -> Result<(), Miss> {
     let mut peer = probe.h2().await?;
     let priority = frame("PRIORITY 1 0/16")?;
-    let flooded = flood(&mut peer, many("PRIORITY frames"), |number| {
-        vec![on(stream(number), &priority)]
-    })
-    .await;
+    let flooded =
+        flood(&mut peer, many("PRIORITY frames"), |number| vec![on(stream(number), &priority)])
+            .await;
     ignored(probe, &mut peer, flooded).await
 }
 
 async fn priority_updates(probe: &Probe) -> Result<(), Miss> {
     let mut peer = probe.h2().await?;
     let update = frame("PRIORITY_UPDATE 0 prioritized=1 \"u=1, i\"")?;
-    let flooded =
-        flood(&mut peer, many("PRIORITY_UPDATE frames"), |_| vec![update.clone()]).await;
+    let flooded = flood(&mut peer, many("PRIORITY_UPDATE frames"), |_| vec![update.clone()]).await;
     ignored(probe, &mut peer, flooded).await
 }
 
@@ -335,7 +333,7 @@ async fn behind_goaway(probe: &Probe) -> Result<(), Miss> {
     }
     let closed = peer.closed().await;
     probe.measure("PINGs behind GOAWAY", sent);
-    probe.measure("answers to them", peer.seen().pongs);
+    probe.measure("answers to them", peer.seen().pongs() as u64);
     peer.reset();
     lives_on(probe).await?;
     closed.map(|_| ())

@@ -6,9 +6,11 @@ use falconry_wire::h2::{ErrorCode, Flags, FrameType, RawFrame, SettingId};
 
 use super::CodeCase;
 use super::abuse_flood::get;
+use super::windows::crediting;
 use crate::probe::h2::Peer;
 use crate::probe::{Miss, Probe};
 use crate::run;
+use crate::transcript::End;
 
 pub(super) fn cases() -> Vec<CodeCase> {
     vec![
@@ -16,7 +18,7 @@ pub(super) fn cases() -> Vec<CodeCase> {
             Meta::new(
                 "h2.continuation.every-cut",
                 Level::Must,
-                "the same request cut in two at every octet of its field block",
+                "the same request cut in two behind every octet of its field block",
                 "Fragments are joined first and decoded then, wherever the cut is.",
             )
             .rfc(9113, "4.3")
@@ -72,9 +74,9 @@ pub(super) fn cases() -> Vec<CodeCase> {
 }
 
 async fn every_cut(probe: &Probe) -> Result<(), Miss> {
-    let mut peer = probe.h2().await?;
+    let mut peer = crediting(probe).await?;
     let block = get(probe)?.payload;
-    for (number, cut) in (0..=block.len()).enumerate() {
+    for (number, cut) in (1..block.len()).enumerate() {
         let stream = 2 * u32::try_from(number).unwrap_or_default() + 1;
         let (first, last) = block.split_at_checked(cut).unwrap_or_default();
         peer.send_frames(&[
@@ -95,17 +97,18 @@ async fn an_octet_each(probe: &Probe) -> Result<(), Miss> {
     let mut peer = probe.h2().await?;
     let block = get(probe)?.payload;
     let mut frames = vec![RawFrame::new(FrameType::HEADERS, Flags::END_STREAM, 1, Vec::new())];
-    frames.extend(block.iter().map(|octet| {
-        RawFrame::new(FrameType::CONTINUATION, Flags::NONE, 1, vec![*octet])
-    }));
+    frames.extend(
+        block
+            .iter()
+            .map(|octet| RawFrame::new(FrameType::CONTINUATION, Flags::NONE, 1, vec![*octet])),
+    );
     if let Some(last) = frames.last_mut() {
         last.flags = Flags::END_HEADERS;
     }
     peer.send_frames(&frames).await?;
     let answer = peer.response(1).await;
-    let goaway = peer.seen().goaway().map(|goaway| goaway.code);
-    if let Some(code) = goaway {
-        return Err(Miss::note(format!("{} frames are too many: {code}", frames.len())));
+    if peer.end() != End::Open || peer.seen().goaway().is_some() {
+        return Err(Miss::note(format!("{} frames are too many: {}", frames.len(), *peer.seen())));
     }
     answer?.expect_class(2)
 }

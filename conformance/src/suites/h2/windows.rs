@@ -1,5 +1,7 @@
 //! What cases about flow control share: windows used up, and uploads that keep within theirs.
 
+use std::time::Duration;
+
 use falconry_fixtures::Capability;
 use falconry_wire::h2::{DEFAULT_WINDOW, Flags, FrameType, RawFrame, SettingId};
 
@@ -19,16 +21,18 @@ pub(super) fn get(stream: u32, path: &str) -> String {
     )
 }
 
-/// Waits for what the server does about the frames so far, as far as no window keeps it back.
+/// A connection with credit for all that the server sends.
+pub(super) async fn crediting(probe: &Probe) -> Result<Peer, Miss> {
+    probe.h2_open(&Opening { credit: true, ..Opening::default() }).await
+}
+
+/// Waits for what the server does about the frames so far, as far as windows let it.
 ///
-/// A response to HEAD needs no window, and what was asked before it is under way when it comes. A PING
-/// would be answered before any of that.
-pub(super) async fn settle(peer: &mut Peer, stream: u32) -> Result<(), Miss> {
-    peer.send(&format!(
-        "HEADERS {stream} +END_STREAM +END_HEADERS :method=HEAD :scheme={{scheme}} :authority={{host}} :path=/"
-    ))
-    .await?;
-    peer.wait_for("a response to HEAD while windows are closed", |seen| is_over(seen, stream)).await
+/// An answer to PING shows that they were read; what they set free comes soon after, if it comes.
+pub(super) async fn settle(peer: &mut Peer) -> Result<(), Miss> {
+    peer.alive().await?;
+    peer.pause(SOON).await;
+    Ok(())
 }
 
 /// Uses up the window that we gave for the whole connection, and gives the next free stream. The stream
@@ -99,7 +103,11 @@ impl Uploads {
     }
 
     /// Octets that the server takes now on `stream`.
-    pub(super) fn room(&self, seen: &Seen, stream: u32) -> Room {
+    pub(super) fn room(&self, peer: &Peer, stream: u32) -> Room {
+        self.room_in(&peer.seen(), stream)
+    }
+
+    fn room_in(&self, seen: &Seen, stream: u32) -> Room {
         if is_over(seen, stream) || seen.goaway().is_some() {
             return Room::Over;
         }
@@ -109,18 +117,13 @@ impl Uploads {
     }
 
     /// Waits for room for `len` octets on `stream`: whether there is any.
-    pub(super) async fn wait(
-        &self,
-        peer: &mut Peer,
-        stream: u32,
-        len: u64,
-    ) -> Result<bool, Miss> {
-        let has_room = |seen: &Seen| match self.room(seen, stream) {
+    pub(super) async fn wait(&self, peer: &mut Peer, stream: u32, len: u64) -> Result<bool, Miss> {
+        let has_room = |seen: &Seen| match self.room_in(seen, stream) {
             Room::For(room) => room >= len,
             Room::Over => true,
         };
         peer.wait_for(&format!("a window of {len} octets"), has_room).await?;
-        Ok(self.room(&peer.seen(), stream) != Room::Over)
+        Ok(self.room(peer, stream) != Room::Over)
     }
 
     /// Sends frames of DATA whatever the windows say.
@@ -179,6 +182,9 @@ pub(super) fn content(stream: u32, len: u64) -> Vec<RawFrame> {
     }
     frames
 }
+
+/// How soon content comes that may come.
+const SOON: Duration = Duration::from_millis(100);
 
 /// The largest payload that every server takes (RFC 9113 §4.2).
 pub(super) const FRAME: u32 = 16_384;
