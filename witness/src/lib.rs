@@ -85,7 +85,7 @@ impl Witness {
         S: falconry_transport::Stream + 'static,
     {
         match self {
-            Self::Hyper => hyper::serve(stream, alpn).await,
+            Self::Hyper => hyper::serve(stream, alpn, hyper::Options::default()).await,
         }
     }
 }

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{
-    ACCEPT, ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION, PROXY_AUTHENTICATE, SERVER,
-    TE, TRAILER, UPGRADE, WWW_AUTHENTICATE,
+    ACCEPT, ALLOW, CONNECTION, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION,
+    PROXY_AUTHENTICATE, SERVER, TE, TRAILER, UPGRADE, WWW_AUTHENTICATE,
 };
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use serde::Serialize;
 use tokio::time::sleep;
 
@@ -40,6 +40,10 @@ pub(super) async fn answer(request: Request<Incoming>) -> Result<Response<Conten
 }
 
 async fn route(request: Request<Incoming>) -> Response<Content> {
+    // There is no tunnel here, and a target in authority-form has no path.
+    if *request.method() == Method::CONNECT {
+        return refuse(request.method(), "GET, HEAD");
+    }
     let path = request.uri().path();
     let resource = path.get(1..).and_then(|rest| rest.split('/').next()).unwrap_or_default();
     let argument = path.get(1 + resource.len()..).and_then(|rest| rest.strip_prefix('/'));
@@ -58,6 +62,8 @@ async fn route(request: Request<Incoming>) -> Response<Content> {
         ("bytes", Some(count)) => with_number(&request, count, bytes),
         ("stream", Some(count)) => with_number(&request, count, stream),
         ("status", Some(code)) => with_number(&request, code, status),
+        // RFC 9110 §9.3.7: the server as a whole.
+        _ if path == "*" && *request.method() == Method::OPTIONS => explain(StatusCode::OK, ""),
         _ => explain(StatusCode::NOT_FOUND, "there is nothing here\n"),
     }
 }
@@ -78,10 +84,10 @@ fn reading(
 fn with_number(
     request: &Request<Incoming>,
     digits: &str,
-    answer: fn(u64) -> Response<Content>,
+    answer: fn(u64, Version) -> Response<Content>,
 ) -> Response<Content> {
     match (is_reading(request), number(digits)) {
-        (true, Some(number)) => answer(number),
+        (true, Some(number)) => answer(number, request.version()),
         (true, None) => explain(StatusCode::NOT_FOUND, "no such number\n"),
         (false, _) => refuse(request.method(), "GET, HEAD"),
     }
@@ -140,16 +146,16 @@ fn serialised(value: &impl Serialize) -> Response<Content> {
     }
 }
 
-fn bytes(count: u64) -> Response<Content> {
+fn bytes(count: u64, _: Version) -> Response<Content> {
     respond(OCTETS, Content::Letters(count))
 }
 
-fn stream(count: u64) -> Response<Content> {
+fn stream(count: u64, _: Version) -> Response<Content> {
     respond(TEXT, Content::Lines { next: 1, count })
 }
 
 /// A final status, with the field that RFC 9110 §15 demands beside it.
-fn status(code: u64) -> Response<Content> {
+fn status(code: u64, version: Version) -> Response<Content> {
     let code = u16::try_from(code).ok().filter(|code| (200..=599).contains(code));
     let Some(Ok(status)) = code.map(StatusCode::from_u16) else {
         return explain(StatusCode::BAD_REQUEST, "not a final status code\n");
@@ -168,7 +174,13 @@ fn status(code: u64) -> Response<Content> {
         407 => (PROXY_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"hyper\"")),
         415 => (ACCEPT, HeaderValue::from_static("text/plain")),
         416 => (CONTENT_RANGE, HeaderValue::from_static("bytes */0")),
-        426 => (UPGRADE, HeaderValue::from_static("echo")),
+        // RFC 9110 §7.8: Upgrade is listed in Connection. RFC 9113 §8.6: HTTP/2 has neither.
+        426 if version < Version::HTTP_2 => {
+            let mut response = explain(status, text);
+            response.headers_mut().insert(UPGRADE, HeaderValue::from_static("echo"));
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            return response;
+        }
         _ => return explain(status, text),
     };
     let mut response = explain(status, text);

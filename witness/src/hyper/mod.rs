@@ -1,7 +1,7 @@
 //! hyper 1, with the `h2` crate below its HTTP/2.
 //!
-//! Set up as its fast users do: responses to pipelined requests leave together. There are no
-//! timers, so nothing a client leaves unfinished is ever given up. Everything else is default.
+//! Everything is hyper's default, and there are no timers, so nothing a client leaves unfinished is
+//! ever given up. Only benchmarks set an [`Options`].
 
 mod application;
 mod content;
@@ -29,14 +29,27 @@ pub const OFFERED: &[Capability] = &[
     Capability::Trailers,
 ];
 
+/// What may differ from hyper's defaults.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Whether responses to pipelined requests leave together, as hyper's fast users have it.
+    ///
+    /// Off by default, here as in hyper: it loses the last response where octets stand behind the
+    /// last request, a refused one in particular.
+    pub pipeline_flush: bool,
+}
+
 /// Serves one connection until it ends: HTTP/2 or HTTP/1.1 as ALPN has chosen, or as the client
 /// begins where it has not.
 ///
 /// # Panics
 /// Where tasks cannot be spawned locally: outside a `LocalSet` and a local runtime.
-pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, alpn: Option<&[u8]>) {
+pub async fn serve<S>(stream: S, alpn: Option<&[u8]>, options: Options)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
     let mut builder = Builder::new(OnThisThread);
-    builder.http1().pipeline_flush(true);
+    builder.http1().pipeline_flush(options.pipeline_flush);
     let builder = match alpn {
         Some(b"h2") => builder.http2_only(),
         Some(_) => builder.http1_only(),
