@@ -251,6 +251,7 @@ impl Driver<'_, '_> {
         M: Fn(Start) -> F,
     {
         tasks.awake(cx.waker());
+        self.connection.borrow_mut().now = Instant::now();
         if self.io.close_requested() {
             self.connection.borrow_mut().shut_down(EndReason::Shutdown);
         } else {
