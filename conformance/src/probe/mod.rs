@@ -124,8 +124,8 @@ impl Probe {
     }
 
     /// Keeps a number that the case found out, `requests until stopped` say, for the reports.
-    pub fn measure(&self, what: &str, number: u64) {
-        self.measurements.borrow_mut().push(Measurement { what: what.to_owned(), number });
+    pub fn measure(&self, what: impl Into<String>, number: u64) {
+        self.measurements.borrow_mut().push(Measurement { what: what.into(), number });
     }
 
     /// What was measured.
