@@ -267,6 +267,7 @@ impl<F: Follow> Connection<F> {
     fn note_our_close(&self) {
         let mut record = self.record.borrow_mut();
         record.transcript.we_closed_first |= record.transcript.end == End::Open;
+        record.follower.leave();
     }
 
     fn note_received(&self, received: io::Result<usize>, buffer: &[u8]) {
