@@ -1,9 +1,11 @@
 //! HTTP/2: cases in code, by topic.
 
+mod hpack;
+mod message;
+
 use super::CodeCase;
 
 /// All of them.
 pub(super) fn cases() -> Vec<CodeCase> {
-    let topics: [Vec<CodeCase>; 0] = [];
-    topics.concat()
+    [hpack::cases(), message::cases()].concat()
 }
