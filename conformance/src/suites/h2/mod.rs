@@ -1,11 +1,30 @@
 //! HTTP/2: cases in code, by topic.
 
+mod abuse_continuation;
+mod abuse_control;
+mod abuse_flood;
+mod abuse_memory;
+mod abuse_resets;
+mod frames;
 mod hpack;
 mod message;
+mod preface;
+mod streams;
 
 use super::CodeCase;
 
 /// All of them.
 pub(super) fn cases() -> Vec<CodeCase> {
-    [hpack::cases(), message::cases()].concat()
+    [
+        abuse_continuation::cases(),
+        abuse_control::cases(),
+        abuse_memory::cases(),
+        abuse_resets::cases(),
+        frames::cases(),
+        hpack::cases(),
+        message::cases(),
+        preface::cases(),
+        streams::cases(),
+    ]
+    .concat()
 }
