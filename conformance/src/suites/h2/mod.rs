@@ -6,6 +6,8 @@ mod abuse_flood;
 mod abuse_memory;
 mod abuse_resets;
 mod frames;
+mod hpack;
+mod message;
 mod preface;
 mod streams;
 
@@ -19,6 +21,8 @@ pub(super) fn cases() -> Vec<CodeCase> {
         abuse_memory::cases(),
         abuse_resets::cases(),
         frames::cases(),
+        hpack::cases(),
+        message::cases(),
         preface::cases(),
         streams::cases(),
     ]
