@@ -155,7 +155,7 @@ fn observe<'a>(
     };
     Observed {
         request: asked.or_else(|| transcript.requests.is_head(number).then_some(head)),
-        content: &response.content,
+        content_len: response.content.len() as u64,
         until_close: response.framing == Framing::UntilClose,
         behind,
         closure_alert: (tls && behind == Behind::Close).then_some(!transcript.without_alert),

@@ -4,9 +4,9 @@ use super::value::members;
 use super::{Finding, Level, Observed, Rule, is_tchar, show};
 use crate::section::Section;
 
-pub(super) const RULES: &[Rule] = &[
+shared! {
     Rule {
-        id: "h1.passive.challenge-parameters",
+        id: "challenge-parameters",
         title: "a parameter occurs once in a challenge",
         why: "Of two realms or nonces each client takes another.",
         level: Level::Must,
@@ -15,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
         check: parameters_once,
     },
     Rule {
-        id: "h1.passive.quoted-realm",
+        id: "quoted-realm",
         title: "realm is a quoted-string",
         why: "Many clients read no other form, and then ask for credentials of a realm without a name.",
         level: Level::Must,
@@ -23,7 +23,7 @@ pub(super) const RULES: &[Rule] = &[
         requirements: &["rfc9110-11.5-1"],
         check: quoted_realm,
     },
-];
+}
 
 /// One challenge: the names and values of its parameters.
 type Challenge<'a> = Vec<(&'a [u8], &'a [u8])>;

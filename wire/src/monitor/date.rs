@@ -3,9 +3,9 @@
 use super::{Finding, Level, Observed, Rule, show};
 use crate::section::Section;
 
-pub(super) const RULES: &[Rule] = &[
+shared! {
     Rule {
-        id: "h1.passive.date-present",
+        id: "date-present",
         title: "2xx, 3xx and 4xx have Date",
         why: "Caches reckon the age of a response from it.",
         level: Level::Must,
@@ -14,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[
         check: date_present,
     },
     Rule {
-        id: "h1.passive.date-form",
+        id: "date-form",
         title: "dates are IMF-fixdate and exist in the calendar",
         why: "The two older forms are understood by fewer recipients, others by none.",
         level: Level::Must,
@@ -23,7 +23,7 @@ pub(super) const RULES: &[Rule] = &[
         check: date_form,
     },
     Rule {
-        id: "h1.passive.date-spacing",
+        id: "date-spacing",
         title: "dates have no whitespace but the single spaces of their form",
         why: "Recipients find the parts of a date by position.",
         level: Level::Must,
@@ -32,7 +32,7 @@ pub(super) const RULES: &[Rule] = &[
         check: date_spacing,
     },
     Rule {
-        id: "h1.passive.modified-before-date",
+        id: "modified-before-date",
         title: "Last-Modified is not later than Date",
         why: "A validator from the future matches what will be changed until then.",
         level: Level::Must,
@@ -40,7 +40,7 @@ pub(super) const RULES: &[Rule] = &[
         requirements: &["rfc9110-8.8.2.1-3", "rfc9110-8.8.2.1-4"],
         check: modified_before_date,
     },
-];
+}
 
 const FIELDS: &[&str] = &["Date", "Last-Modified", "Expires", "Retry-After"];
 

@@ -6,9 +6,9 @@ use super::value::{
 use super::{Finding, Level, Observed, Rule, is_token, show};
 use crate::section::Section;
 
-pub(super) const RULES: &[Rule] = &[
+shared! {
     Rule {
-        id: "h1.passive.single-fields",
+        id: "single-fields",
         title: "fields that are no lists stand on one line",
         why: "Of two values recipients take the first, the last, or both joined.",
         level: Level::Must,
@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
         check: single_fields,
     },
     Rule {
-        id: "h1.passive.request-fields",
+        id: "request-fields",
         title: "no field of requests stands in a response",
         why: "It has no meaning there; mostly it was reflected from a request, which is a leak.",
         level: Level::Must,
@@ -26,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
         check: request_fields,
     },
     Rule {
-        id: "h1.passive.list-elements",
+        id: "list-elements",
         title: "lists have no empty elements",
         why: "Recipients tolerate them only in moderation.",
         level: Level::Must,
@@ -35,7 +35,7 @@ pub(super) const RULES: &[Rule] = &[
         check: list_elements,
     },
     Rule {
-        id: "h1.passive.list-tokens",
+        id: "list-tokens",
         title: "lists of names hold tokens",
         why: "A name with other octets matches nothing, or something else.",
         level: Level::Must,
@@ -44,7 +44,7 @@ pub(super) const RULES: &[Rule] = &[
         check: list_tokens,
     },
     Rule {
-        id: "h1.passive.required-whitespace",
+        id: "required-whitespace",
         title: "required whitespace is a single space",
         why: "More of it carries nothing and confuses simple parsers.",
         level: Level::Should,
@@ -53,7 +53,7 @@ pub(super) const RULES: &[Rule] = &[
         check: required_whitespace,
     },
     Rule {
-        id: "h1.passive.bad-whitespace",
+        id: "bad-whitespace",
         title: "no whitespace stands around the = of a parameter",
         why: "It is tolerated for old senders only; some recipients lose the parameter.",
         level: Level::Must,
@@ -62,7 +62,7 @@ pub(super) const RULES: &[Rule] = &[
         check: bad_whitespace,
     },
     Rule {
-        id: "h1.passive.quoted-escapes",
+        id: "quoted-escapes",
         title: "quoted-strings escape only quotes and backslashes",
         why: "Recipients that do not undo escapes read another value.",
         level: Level::Should,
@@ -71,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
         check: quoted_escapes,
     },
     Rule {
-        id: "h1.passive.comment-escapes",
+        id: "comment-escapes",
         title: "comments escape only parentheses and backslashes",
         why: "Recipients that do not undo escapes read another comment.",
         level: Level::Should,
@@ -80,7 +80,7 @@ pub(super) const RULES: &[Rule] = &[
         check: comment_escapes,
     },
     Rule {
-        id: "h1.passive.uri-host",
+        id: "uri-host",
         title: "http and https URIs have a host",
         why: "An empty one is resolved in ways nobody meant, often to the client itself.",
         level: Level::Must,
@@ -89,7 +89,7 @@ pub(super) const RULES: &[Rule] = &[
         check: uri_host,
     },
     Rule {
-        id: "h1.passive.uri-userinfo",
+        id: "uri-userinfo",
         title: "http and https URIs have no user information",
         why: "It gives credentials away, or dresses up another host.",
         level: Level::Must,
@@ -98,7 +98,7 @@ pub(super) const RULES: &[Rule] = &[
         check: uri_userinfo,
     },
     Rule {
-        id: "h1.passive.content-type-present",
+        id: "content-type-present",
         title: "content comes with Content-Type",
         why: "A client left to guess may run as a script what was sent as text.",
         level: Level::Should,
@@ -107,7 +107,7 @@ pub(super) const RULES: &[Rule] = &[
         check: content_type_present,
     },
     Rule {
-        id: "h1.passive.content-type-form",
+        id: "content-type-form",
         title: "Content-Type is a media type with well-formed parameters",
         why: "A client that cannot read it is left to guess.",
         level: Level::Must,
@@ -116,7 +116,7 @@ pub(super) const RULES: &[Rule] = &[
         check: content_type_form,
     },
     Rule {
-        id: "h1.passive.identity-coding",
+        id: "identity-coding",
         title: "Content-Encoding does not list identity",
         why: "It says nothing, and recipients that know no such coding refuse the content.",
         level: Level::Should,
@@ -125,7 +125,7 @@ pub(super) const RULES: &[Rule] = &[
         check: identity_coding,
     },
     Rule {
-        id: "h1.passive.etag-form",
+        id: "etag-form",
         title: "ETag is a quoted entity tag",
         why: "An unquoted tag is not recognised when it comes back.",
         level: Level::Must,
@@ -134,7 +134,7 @@ pub(super) const RULES: &[Rule] = &[
         check: etag_form,
     },
     Rule {
-        id: "h1.passive.server-detail",
+        id: "server-detail",
         title: "Server is not needlessly detailed",
         why: "Exact versions and modules tell an attacker which known holes to try.",
         level: Level::Should,
@@ -142,7 +142,7 @@ pub(super) const RULES: &[Rule] = &[
         requirements: &["rfc9110-10.2.4-1"],
         check: server_detail,
     },
-];
+}
 
 /// Response fields of which there is one value (RFC 9110, RFC 9111).
 const SINGLE: &[&str] = &[
@@ -348,9 +348,9 @@ fn uri_userinfo(response: &Observed<'_>) -> Finding {
 
 fn content_type_present(response: &Observed<'_>) -> Finding {
     // RFC 9110 §15.3.7: a 206 to If-Range leaves out what the client knows from the first answer.
-    Finding::when(!response.content.is_empty() && response.status != 206, || {
+    Finding::when(response.content_len > 0 && response.status != 206, || {
         Finding::of(response.has("Content-Type"), || {
-            format!("a {} of {} octets without it", response.status, response.content.len())
+            format!("a {} of {} octets without it", response.status, response.content_len)
         })
     })
 }
@@ -495,7 +495,8 @@ mod tests {
 
     #[test]
     fn content_without_a_type_is_discouraged() {
-        let response = Observed { content: b"x", ..Observed::new(b"HTTP/1.1 200 OK\r\n\r\n", 200) };
+        let response =
+            Observed { content_len: 1, ..Observed::new(b"HTTP/1.1 200 OK\r\n\r\n", 200) };
         assert!(matches!(find("content-type-present", &response), Finding::Broken(_)));
         let part = Observed { status: 206, ..response };
         assert_eq!(find("content-type-present", &part), Finding::Idle);

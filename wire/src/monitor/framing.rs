@@ -15,15 +15,6 @@ pub(super) const RULES: &[Rule] = &[
         check: length_and_coding,
     },
     Rule {
-        id: "h1.passive.length-form",
-        title: "Content-Length is a single number of digits",
-        why: "Lists and signs are read differently, and with them the end of the message.",
-        level: Level::Must,
-        section: Section::new(9110, "8.6"),
-        requirements: &["rfc9110-2.2-1"],
-        check: length_form,
-    },
-    Rule {
         id: "h1.passive.length-exact",
         title: "content is as long as Content-Length says",
         why: "A client cannot tell a short response from a broken one, and waits or discards it.",
@@ -33,16 +24,6 @@ pub(super) const RULES: &[Rule] = &[
         check: length_exact,
     },
     Rule {
-        id: "h1.passive.length-without-content",
-        title: "no Content-Length on 1xx and 204",
-        why: "Recipients that believe it wait for content that never comes, or take the next response \
-              for it.",
-        level: Level::Must,
-        section: Section::new(9110, "8.6"),
-        requirements: &["rfc9110-8.6-5"],
-        check: length_without_content,
-    },
-    Rule {
         id: "h1.passive.coding-without-content",
         title: "no Transfer-Encoding on 1xx and 204",
         why: "Recipients that believe it take the next response for chunks.",
@@ -50,15 +31,6 @@ pub(super) const RULES: &[Rule] = &[
         section: Section::new(9112, "6.1"),
         requirements: &["rfc9112-6.1-5"],
         check: coding_without_content,
-    },
-    Rule {
-        id: "h1.passive.framing-of-connect",
-        title: "2xx to CONNECT has neither Content-Length nor Transfer-Encoding",
-        why: "Behind it the connection is a tunnel; a length would cut its octets.",
-        level: Level::Must,
-        section: Section::new(9110, "9.3.6"),
-        requirements: &["rfc9110-8.6-6", "rfc9110-9.3.6-5", "rfc9112-6.1-6"],
-        check: framing_of_connect,
     },
     Rule {
         id: "h1.passive.no-content",
@@ -73,15 +45,6 @@ pub(super) const RULES: &[Rule] = &[
             "rfc9110-15.4.5-i1",
         ],
         check: no_content,
-    },
-    Rule {
-        id: "h1.passive.reset-content",
-        title: "205 has no content",
-        why: "Its only message is that the form may be cleared; content there is lost or misread.",
-        level: Level::Must,
-        section: Section::new(9110, "15.3.6"),
-        requirements: &["rfc9110-15.3.6-1"],
-        check: reset_content,
     },
     Rule {
         id: "h1.passive.coding-to-10",
@@ -130,6 +93,46 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
+shared! {
+    Rule {
+        id: "length-form",
+        title: "Content-Length is a single number of digits",
+        why: "Lists and signs are read differently, and with them the end of the message.",
+        level: Level::Must,
+        section: Section::new(9110, "8.6"),
+        requirements: &["rfc9110-2.2-1"],
+        check: length_form,
+    },
+    Rule {
+        id: "length-without-content",
+        title: "no Content-Length on 1xx and 204",
+        why: "Recipients that believe it wait for content that never comes, or take the next response \
+              for it.",
+        level: Level::Must,
+        section: Section::new(9110, "8.6"),
+        requirements: &["rfc9110-8.6-5"],
+        check: length_without_content,
+    },
+    Rule {
+        id: "framing-of-connect",
+        title: "2xx to CONNECT has neither Content-Length nor Transfer-Encoding",
+        why: "Behind it the connection is a tunnel; a length would cut its octets.",
+        level: Level::Must,
+        section: Section::new(9110, "9.3.6"),
+        requirements: &["rfc9110-8.6-6", "rfc9110-9.3.6-5", "rfc9112-6.1-6"],
+        check: framing_of_connect,
+    },
+    Rule {
+        id: "reset-content",
+        title: "205 has no content",
+        why: "Its only message is that the form may be cleared; content there is lost or misread.",
+        level: Level::Must,
+        section: Section::new(9110, "15.3.6"),
+        requirements: &["rfc9110-15.3.6-1"],
+        check: reset_content,
+    },
+}
+
 const LENGTH: &str = "Content-Length";
 const CODING: &str = "Transfer-Encoding";
 
@@ -157,7 +160,7 @@ fn length_exact(response: &Observed<'_>) -> Finding {
     Finding::when(applies && response.behind != Behind::Nothing, || {
         Finding::of(response.behind != Behind::Cut, || {
             let length = show(response.field(LENGTH).unwrap_or_default());
-            format!("{} octets and a close where {length} was said", response.content.len())
+            format!("{} octets and a close where {length} was said", response.content_len)
         })
     })
 }
@@ -193,7 +196,7 @@ fn no_content(response: &Observed<'_>) -> Finding {
 
 fn reset_content(response: &Observed<'_>) -> Finding {
     Finding::when(response.status == 205 && !response.asked_by("HEAD"), || {
-        Finding::of(response.content.is_empty(), || format!("{} octets", response.content.len()))
+        Finding::of(response.content_len == 0, || format!("{} octets", response.content_len))
     })
 }
 
@@ -314,12 +317,12 @@ mod tests {
     #[test]
     fn content_is_missed_and_found_where_it_should_not_be() {
         let head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
-        let cut = Observed { behind: Behind::Cut, content: b"hel", ..Observed::new(head, 200) };
+        let cut = Observed { behind: Behind::Cut, content_len: 3, ..Observed::new(head, 200) };
         let finding = find("length-exact", &cut);
         assert_eq!(finding, Finding::Broken("3 octets and a close where `5` was said".into()));
         let head = Observed { request: asked("HEAD", false), behind: Behind::Octets, ..cut };
         assert!(broken(&find("no-content", &head)));
-        let reset = Observed { content: b"x", ..Observed::new(b"HTTP/1.1 205 R\r\n\r\n", 205) };
+        let reset = Observed { content_len: 1, ..Observed::new(b"HTTP/1.1 205 R\r\n\r\n", 205) };
         assert!(broken(&find("reset-content", &reset)));
     }
 

@@ -15,11 +15,15 @@
 //! assert_eq!(broken, ["h1.passive.date-form"]);
 //! ```
 
+#[macro_use]
+mod shared;
+
 mod challenge;
 mod connection;
 mod date;
 mod field;
 mod framing;
+pub mod h2;
 pub mod head;
 mod line;
 mod status;
@@ -81,8 +85,8 @@ pub struct Observed<'a> {
     pub head: RawHead<'a>,
     /// The fields of the head; see [`RawHead::fields`].
     pub fields: Vec<(&'a [u8], Cow<'a, [u8]>)>,
-    /// The content without its framing, as far as it was read.
-    pub content: &'a [u8],
+    /// Octets of content without its framing, as far as they were read.
+    pub content_len: u64,
     /// Whether the end of the content was only told by the close of the connection.
     pub until_close: bool,
     /// Chunk sizes, extensions and trailer section as they stood on the wire; empty unless chunked.
@@ -125,17 +129,19 @@ pub enum Behind {
     Cut,
 }
 
-/// All rules, in the order of the sections that deal with a message from its first line to its end.
+/// The rules of HTTP/1.1, in the order of the sections that deal with a message from its first line to its
+/// end. Those of HTTP/2 are [`h2::rules`].
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     [
         line::RULES,
         framing::RULES,
+        framing::H1,
         connection::RULES,
-        status::RULES,
-        date::RULES,
-        field::RULES,
-        challenge::RULES,
-        trailer::RULES,
+        status::H1,
+        date::H1,
+        field::H1,
+        challenge::H1,
+        trailer::H1,
     ]
     .into_iter()
     .flatten()
@@ -151,7 +157,7 @@ impl<'a> Observed<'a> {
             status,
             head,
             fields,
-            content: &[],
+            content_len: 0,
             until_close: false,
             chunk_framing: &[],
             trailers: Vec::new(),
@@ -328,7 +334,7 @@ pub(crate) mod tests {
                 closes: true,
                 content_type: None,
             }),
-            content: b"hello",
+            content_len: 5,
             behind: Behind::Close,
             ..Observed::new(head, 200)
         }

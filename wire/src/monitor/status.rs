@@ -3,9 +3,9 @@
 use super::{Finding, Level, Observed, Rule, show};
 use crate::section::Section;
 
-pub(super) const RULES: &[Rule] = &[
+shared! {
     Rule {
-        id: "h1.passive.allow-on-405",
+        id: "allow-on-405",
         title: "405 has Allow",
         why: "A client told that its method is wrong has to know which ones are right.",
         level: Level::Must,
@@ -14,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[
         check: allow_on_405,
     },
     Rule {
-        id: "h1.passive.allow-leaves-out-the-refused",
+        id: "allow-leaves-out-the-refused",
         title: "Allow of a 405 leaves out the method that was refused",
         why: "A client would try the same again, and be refused again.",
         level: Level::Must,
@@ -23,7 +23,7 @@ pub(super) const RULES: &[Rule] = &[
         check: allow_leaves_out_the_refused,
     },
     Rule {
-        id: "h1.passive.challenge-on-401",
+        id: "challenge-on-401",
         title: "401 has WWW-Authenticate",
         why: "Without a challenge the client does not know how to authenticate.",
         level: Level::Must,
@@ -32,7 +32,7 @@ pub(super) const RULES: &[Rule] = &[
         check: challenge_on_401,
     },
     Rule {
-        id: "h1.passive.challenge-on-407",
+        id: "challenge-on-407",
         title: "407 has Proxy-Authenticate",
         why: "Without a challenge the client does not know how to authenticate.",
         level: Level::Must,
@@ -41,7 +41,7 @@ pub(super) const RULES: &[Rule] = &[
         check: challenge_on_407,
     },
     Rule {
-        id: "h1.passive.location-on-redirect",
+        id: "location-on-redirect",
         title: "301, 302, 307 and 308 have Location",
         why: "Without it a client cannot follow.",
         level: Level::Should,
@@ -55,7 +55,7 @@ pub(super) const RULES: &[Rule] = &[
         check: location_on_redirect,
     },
     Rule {
-        id: "h1.passive.range-on-206",
+        id: "range-on-206",
         title: "206 of one part has Content-Range, and of several parts has it only in them",
         why: "A client that does not know which octets it got puts them in the wrong place.",
         level: Level::Must,
@@ -64,7 +64,7 @@ pub(super) const RULES: &[Rule] = &[
         check: range_on_206,
     },
     Rule {
-        id: "h1.passive.range-form",
+        id: "range-form",
         title: "Content-Range is well-formed, and as long as the content",
         why: "A client puts the octets where the field says.",
         level: Level::Must,
@@ -73,7 +73,7 @@ pub(super) const RULES: &[Rule] = &[
         check: range_form,
     },
     Rule {
-        id: "h1.passive.range-on-416",
+        id: "range-on-416",
         title: "416 tells the current length in Content-Range",
         why: "The client can mend its request only if it knows how long the representation is.",
         level: Level::Should,
@@ -82,7 +82,7 @@ pub(super) const RULES: &[Rule] = &[
         check: range_on_416,
     },
     Rule {
-        id: "h1.passive.lean-304",
+        id: "lean-304",
         title: "304 has no metadata beyond what updates a stored response",
         why: "Type or coding in a 304 may overwrite those of the response that a cache has stored.",
         level: Level::Should,
@@ -91,7 +91,7 @@ pub(super) const RULES: &[Rule] = &[
         check: lean_304,
     },
     Rule {
-        id: "h1.passive.explained-4xx",
+        id: "explained-4xx",
         title: "4xx has content that explains it",
         why: "A person or a log on the other side sees why.",
         level: Level::Should,
@@ -100,7 +100,7 @@ pub(super) const RULES: &[Rule] = &[
         check: explained_4xx,
     },
     Rule {
-        id: "h1.passive.explained-5xx",
+        id: "explained-5xx",
         title: "5xx has content that explains it",
         why: "A person or a log on the other side sees why, and whether to try again.",
         level: Level::Should,
@@ -108,7 +108,7 @@ pub(super) const RULES: &[Rule] = &[
         requirements: &["rfc9110-15.6-1", "rfc9110-15.6.6-1"],
         check: explained_5xx,
     },
-];
+}
 
 fn needs_field(response: &Observed<'_>, statuses: &[u16], field: &str) -> Finding {
     Finding::when(statuses.contains(&response.status), || {
@@ -160,12 +160,12 @@ fn range_form(response: &Observed<'_>) -> Finding {
     let good = match (response.status, len) {
         (_, None) => false,
         (206, Some(len)) => {
-            let whole = response.content.len() as u64;
-            response.is_bodiless() || (len > 0 && len == whole) || response.content.is_empty()
+            let whole = response.content_len;
+            response.is_bodiless() || (len > 0 && len == whole) || whole == 0
         }
         (_, Some(_)) => true,
     };
-    Finding::of(good, || format!("{} on {} octets", show(value), response.content.len()))
+    Finding::of(good, || format!("{} on {} octets", show(value), response.content_len))
 }
 
 /// How many octets a range names, 0 for an unsatisfied one; `None` for one that is malformed.
@@ -214,9 +214,7 @@ fn explained_5xx(response: &Observed<'_>) -> Finding {
 
 fn explained(response: &Observed<'_>, class: u16) -> Finding {
     Finding::when(response.status / 100 == class && !response.asked_by("HEAD"), || {
-        Finding::of(!response.content.is_empty(), || {
-            format!("a {} without content", response.status)
-        })
+        Finding::of(response.content_len > 0, || format!("a {} without content", response.status))
     })
 }
 
@@ -260,7 +258,7 @@ mod tests {
             ("bytes +0-4/26", false),
         ] {
             let head = format!("HTTP/1.1 206 P\r\nContent-Range: {value}\r\n\r\n");
-            let response = Observed { content: b"hello", ..Observed::new(head.as_bytes(), 206) };
+            let response = Observed { content_len: 5, ..Observed::new(head.as_bytes(), 206) };
             assert_eq!(find("range-form", &response) == Finding::Held, good, "{value}");
         }
     }
@@ -280,7 +278,7 @@ mod tests {
     fn errors_are_explained() {
         let silent = Observed::new(b"HTTP/1.1 404 No\r\n\r\n", 404);
         assert!(matches!(find("explained-4xx", &silent), Finding::Broken(_)));
-        let spoken = Observed { content: b"no such thing", ..silent };
+        let spoken = Observed { content_len: 13, ..silent };
         assert_eq!(find("explained-4xx", &spoken), Finding::Held);
         let silent = Observed::new(b"HTTP/1.1 501 No\r\n\r\n", 501);
         assert!(matches!(find("explained-5xx", &silent), Finding::Broken(_)));

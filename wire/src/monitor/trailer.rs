@@ -3,9 +3,9 @@
 use super::{Finding, Level, Observed, Rule};
 use crate::section::Section;
 
-pub(super) const RULES: &[Rule] = &[
+shared! {
     Rule {
-        id: "h1.passive.trailer-fields",
+        id: "trailer-fields",
         title: "trailers hold no fields for framing, routing, authentication or caching",
         why: "They come too late to be obeyed, and a recipient that merges them is misled.",
         level: Level::Must,
@@ -14,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[
         check: trailer_fields,
     },
     Rule {
-        id: "h1.passive.trailer-needed",
+        id: "trailer-needed",
         title: "what is needed to use the content does not stand in trailers alone",
         why: "Trailers are often dropped on the way.",
         level: Level::Should,
@@ -23,7 +23,7 @@ pub(super) const RULES: &[Rule] = &[
         check: trailer_needed,
     },
     Rule {
-        id: "h1.passive.trailer-announced",
+        id: "trailer-announced",
         title: "trailer fields are announced in Trailer",
         why: "A recipient can prepare to keep or drop them.",
         level: Level::Should,
@@ -31,7 +31,7 @@ pub(super) const RULES: &[Rule] = &[
         requirements: &["rfc9110-6.6.2-1"],
         check: trailer_announced,
     },
-];
+}
 
 /// Fields that are needed before the content (RFC 9110 §6.5.1).
 const FORBIDDEN: &[&str] = &[
