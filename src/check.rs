@@ -1,5 +1,6 @@
 //! `falconry check`: the conformance runner on the command line.
 
+use std::any::Any;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use falconry_conformance::dial::Dialer;
 use falconry_conformance::known::{self, KnownSet};
+use falconry_conformance::pass::Pass;
 use falconry_conformance::registry::{self, Entry};
 use falconry_conformance::report::{
     Report, write_json, write_junit, write_markdown, write_terminal,
@@ -17,8 +19,11 @@ use falconry_conformance::runner::{self, Settings, Subject};
 use falconry_conformance::select::Selection;
 use falconry_conformance::target::Target;
 use falconry_conformance::{caps, explain, matrix};
-use falconry_fixtures::{Level, Values};
+use falconry_fixtures::{Level, Protocol, Values};
+#[cfg(feature = "witness")]
+use falconry_transport::Scheme;
 
+use crate::target::Named;
 use crate::{cli, serve};
 
 /// Judge an HTTP server against the RFCs
@@ -29,6 +34,8 @@ Examples:
   falconry check http://127.0.0.1:8080
   falconry check https://localhost:8443 --filter 'h1.chunked.*' --filter 'h1.passive.*'
   falconry check unix:/run/server.sock --caps caps.toml --junit report.xml
+  falconry check witness:hyper                        a small server on hyper, started for it
+  falconry check http://127.0.0.1:8080 --beside witness:hyper
   falconry check --explain h1.fields.space-before-colon
 
 A case passes, fails (a MUST was broken), warns (a SHOULD, or a known danger), is weak (the right
@@ -38,8 +45,11 @@ or is broken (it could not be judged).
 Exit codes: 0 all held, 1 failures, 2 usage, 3 the target cannot be reached or does not answer
 `GET /` by HTTP.")]
 pub(crate) struct CheckArgs {
-    /// http://HOST:PORT, https://HOST:PORT, HOST:PORT or unix:PATH [default: the reference server]
-    target: Option<Target>,
+    /// http://HOST:PORT, https://HOST:PORT, HOST:PORT, unix:PATH or witness:NAME [default: the reference server]
+    target: Option<Named>,
+    /// Run the cases against this server too, and show its verdicts beside those of the target
+    #[arg(long, value_name = "TARGET")]
+    beside: Option<Named>,
     /// Run cases whose id matches this glob, like 'h1.fields.*'; may be repeated
     #[arg(long, value_name = "GLOB")]
     filter: Vec<String>,
@@ -49,6 +59,13 @@ pub(crate) struct CheckArgs {
     /// Run cases with this tag; may be repeated
     #[arg(long)]
     tag: Vec<String>,
+    /// Speak these protocols only, and take it for a failure if the target does not [default: all that it
+    /// speaks]
+    #[arg(long, value_enum, value_name = "PROTOCOLS", value_delimiter = ',')]
+    proto: Vec<ProtocolArg>,
+    /// Run the cases with the tag `slow`, too: they wait for deadlines of the server
+    #[arg(long)]
+    slow: bool,
     /// List the chosen cases instead of running them
     #[arg(long, conflicts_with_all = ["explain", "matrix"])]
     list: bool,
@@ -80,7 +97,8 @@ pub(crate) struct CheckArgs {
     /// Add the case files in this folder (docs/cases.md)
     #[arg(long, value_name = "DIR")]
     cases: Option<PathBuf>,
-    /// What the target offers, as `capability = "/path"` lines in TOML (docs/target.md)
+    /// What the target offers, as `capability = "/path"` lines in TOML (docs/target.md); a server of
+    /// --beside is taken to offer the same
     #[arg(long, value_name = "FILE")]
     caps: Option<PathBuf>,
     /// How long to wait for an answer: 1.5, 2s or 500ms
@@ -121,6 +139,21 @@ impl From<LevelArg> for Level {
     }
 }
 
+/// A protocol on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProtocolArg {
+    /// HTTP/1.1
+    H1,
+    /// HTTP/2, by prior knowledge in the clear and by ALPN over TLS
+    H2,
+}
+
+impl ProtocolArg {
+    fn is(self, protocol: Protocol) -> bool {
+        matches!((self, protocol), (Self::H1, Protocol::H1) | (Self::H2, Protocol::H2))
+    }
+}
+
 /// Why there is no report: a sentence, and the exit code that goes with it.
 struct Refusal(u8, String);
 
@@ -148,6 +181,7 @@ fn check(args: &CheckArgs) -> Result<u8, Refusal> {
         filters: args.filter.clone(),
         levels: args.level.iter().copied().map(Level::from).collect(),
         tags: args.tag.clone(),
+        slow: args.slow,
     };
     let chosen = selection.choose(&entries).map_err(usage)?;
     if args.list {
@@ -170,44 +204,101 @@ fn check(args: &CheckArgs) -> Result<u8, Refusal> {
         known,
         progress: true,
     };
-    // The embedded server runs until it is dropped.
-    let (_embedded, subject) = subject(args)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Refusal(3, format!("cannot start: {error}")))?;
-    let report = runtime.block_on(runner::run(subject, &settings, &chosen, &entries));
-    deliver(args, &report, &before)?;
-    Ok(report.exit_code())
-}
-
-/// The server under test; the reference server where none is named.
-fn subject(args: &CheckArgs) -> Result<(Option<impl Sized + use<>>, Subject), Refusal> {
-    let (embedded, target) = match &args.target {
-        Some(target) => (None, target.clone()),
-        None => {
-            let (running, url) =
-                serve::embedded().map_err(|error| Refusal(3, format!("{error:#}")))?;
-            let target = url.parse().map_err(|error| Refusal(3, format!("{url}: {error}")))?;
-            (Some(running), target)
-        }
-    };
-    let values = values(args, &target)?;
-    if args.verify.is_some() && target.scheme() != "https" {
+    let is_https =
+        matches!(&args.target, Some(Named::Server(target)) if target.scheme() == "https");
+    if args.verify.is_some() && !is_https {
+        let target = args.target.as_ref().map_or("the reference server".into(), Named::to_string);
         return Err(usage(format!(
             "--verify is about certificates, and {target} has none; name an https target"
         )));
     }
-    let authorities = args.verify.as_deref().map(read_octets).transpose()?;
-    let dialer = Dialer::new(&target, authorities).map_err(usage)?;
-    let subject = Subject {
+    // What was started for the run runs until it is dropped.
+    let (_started, target) = subject(args, args.target.as_ref())?;
+    let beside = args.beside.as_ref().map(|named| subject(args, Some(named))).transpose()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Refusal(3, format!("cannot start: {error}")))?;
+    let mut report = runtime.block_on(runner::run(target, &settings, &chosen, &entries));
+    if let Some((_started, beside)) = beside
+        && report.baseline.is_none()
+    {
+        let other = runtime.block_on(runner::run(beside, &settings, &chosen, &entries));
+        report.put_beside(&other);
+    }
+    deliver(args, &report, &before)?;
+    Ok(report.exit_code())
+}
+
+/// A server to judge, and what keeps it running where it is started for that; the reference server
+/// where none is named.
+fn subject(
+    args: &CheckArgs,
+    named: Option<&Named>,
+) -> Result<(Option<Box<dyn Any>>, Subject), Refusal> {
+    let (running, targets) = match named {
+        Some(Named::Server(target)) => (None, vec![target.clone()]),
+        #[cfg(feature = "witness")]
+        Some(Named::Witness(witness)) => {
+            let start = |scheme| {
+                let running = witness.start(scheme);
+                running.map_err(|error| Refusal(3, format!("cannot start {witness}: {error}")))
+            };
+            let running = [start(Scheme::Http)?, start(Scheme::Https)?];
+            let urls = running.iter().map(falconry_witness::Running::url);
+            let targets = urls.map(|url| started(&url)).collect::<Result<_, _>>()?;
+            (Some(Box::new(running) as Box<dyn Any>), targets)
+        }
+        None => {
+            let (running, urls) =
+                serve::embedded().map_err(|error| Refusal(3, format!("{error:#}")))?;
+            let targets = urls.iter().map(|url| started(url)).collect::<Result<_, _>>()?;
+            (Some(Box::new(running) as Box<dyn Any>), targets)
+        }
+    };
+    let mut passes = Vec::new();
+    for (at, target) in targets.iter().enumerate() {
+        for protocol in [Protocol::H1, Protocol::H2] {
+            // HTTP/1.1 knows little of TLS: a second run over it would say the same.
+            let is_wanted = args.proto.is_empty() || args.proto.iter().any(|arg| arg.is(protocol));
+            if is_wanted && (at == 0 || protocol != Protocol::H1) {
+                passes.push(pass(args, named, target, protocol)?);
+            }
+        }
+    }
+    let name = match (named, targets.first()) {
+        (Some(named), _) => named.to_string(),
+        (None, Some(target)) => target.to_string(),
+        (None, None) => String::new(),
+    };
+    Ok((running, Subject { passes, name, again: again(args) }))
+}
+
+/// One protocol with one target.
+fn pass(
+    args: &CheckArgs,
+    named: Option<&Named>,
+    target: &Target,
+    protocol: Protocol,
+) -> Result<Pass, Refusal> {
+    let values = values(args, named, target.authority(), target.scheme())?;
+    // What was started here has a certificate that nobody knows.
+    let is_foreign = matches!(named, Some(Named::Server(_))) && target.scheme() == "https";
+    let authorities = args.verify.as_deref().filter(|_| is_foreign);
+    let authorities = authorities.map(read_octets).transpose()?;
+    let dialer = Dialer::new(target, protocol, authorities).map_err(usage)?;
+    Ok(Pass {
+        protocol,
         dial: Rc::new(dialer),
         values: Rc::new(values),
-        name: target.to_string(),
         shell: target.shell(),
-        again: again(args),
-    };
-    Ok((embedded, subject))
+        is_demanded: args.proto.iter().any(|arg| arg.is(protocol)),
+    })
+}
+
+/// Where a server is that was started for the run.
+fn started(url: &str) -> Result<Target, Refusal> {
+    url.parse().map_err(|error| Refusal(3, format!("{url}: {error}")))
 }
 
 /// The command that checks the same target in the same way.
@@ -232,14 +323,25 @@ fn again(args: &CheckArgs) -> String {
             word(path.display().to_string());
         }
     }
+    if args.slow {
+        word("--slow".into());
+    }
     command
 }
 
-/// What the target offers: everything if it is the reference server, else what --caps says.
-fn values(args: &CheckArgs, target: &Target) -> Result<Values, Refusal> {
-    let mut values = match args.target {
-        Some(_) => Values::new(target.authority(), target.scheme()),
-        None => Values::reference(target.authority(), target.scheme()),
+/// What a server offers: all there is if it is the reference server, what it is known to if it is a
+/// witness, else what --caps says.
+fn values(
+    args: &CheckArgs,
+    named: Option<&Named>,
+    authority: &str,
+    scheme: &str,
+) -> Result<Values, Refusal> {
+    let mut values = match named {
+        Some(Named::Server(_)) => Values::new(authority, scheme),
+        #[cfg(feature = "witness")]
+        Some(Named::Witness(witness)) => return Ok(witness.values(authority, scheme)),
+        None => Values::reference(authority, scheme),
     };
     if let Some(path) = &args.caps {
         caps::read(&read_text(path)?, &mut values).map_err(|error| in_file(path, &error))?;
@@ -258,10 +360,11 @@ fn explain_case(args: &CheckArgs, entries: &[Entry], id: &str) -> Result<u8, Ref
         };
         return Err(usage(format!("`{id}` is no case; {hint}")));
     };
-    let values = match &args.target {
-        Some(target) => values(args, target)?,
-        None => Values::reference("localhost", "http"),
+    let (authority, scheme) = match &args.target {
+        Some(Named::Server(target)) => (target.authority(), target.scheme()),
+        _ => ("localhost", "http"),
     };
+    let values = values(args, args.target.as_ref(), authority, scheme)?;
     print(&explain::explain(entry, &values))?;
     match named.get(1..) {
         Some(others) if !others.is_empty() => {
@@ -272,7 +375,7 @@ fn explain_case(args: &CheckArgs, entries: &[Entry], id: &str) -> Result<u8, Ref
 }
 
 fn known_deviations(path: &Path, entries: &[Entry]) -> Result<KnownSet, Refusal> {
-    let ids = entries.iter().map(Entry::id).chain(["h1.server.survives"]);
+    let ids = entries.iter().map(Entry::id).chain(["h1.server.survives", "h2.server.survives"]);
     known::read(&read_text(path)?, ids).map_err(|error| in_file(path, &error))
 }
 

@@ -4,6 +4,7 @@ mod check;
 mod cli;
 mod completions;
 mod serve;
+mod target;
 
 use std::process::ExitCode;
 

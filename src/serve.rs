@@ -147,9 +147,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
     wait_for_signals(running, args.grace)
 }
 
-/// The reference server inside this process, for `check` without a target: on a free loopback port,
-/// with timeouts short enough to be watched.
-pub(crate) fn embedded() -> Result<(Running, String)> {
+/// The reference server inside this process, for `check` without a target: on free loopback ports, in
+/// the clear and over TLS, with timeouts short enough to be watched. Gives the URL of each.
+pub(crate) fn embedded() -> Result<(Running, Vec<String>)> {
     let limits = Limits {
         keep_alive_timeout: Duration::from_secs(4),
         request_head_timeout: Duration::from_millis(600),
@@ -157,15 +157,17 @@ pub(crate) fn embedded() -> Result<(Running, String)> {
         drain_timeout: Duration::from_secs(1),
         ..Limits::default()
     };
-    let address = "http://127.0.0.1:0".parse().context("the embedded server's own address")?;
+    let address = |text: &str| text.parse().context("the embedded server's own address");
+    let certificate = tls::development_certificate()?.server_config()?;
+    let acceptor = certificate.alpn(&[b"h2", b"http/1.1"]).build()?;
     let running = Server::new(reference::application(ReferenceOptions::default()))
         .limits(limits)
-        .listen(Endpoint::new(address))
+        .listen(Endpoint::new(address("http://127.0.0.1:0")?))
+        .listen(Endpoint::new(address("https://127.0.0.1:0")?).tls(acceptor))
         .start()
         .context("the embedded server could not start")?;
-    let target = running.endpoints().first().context("the embedded server has no endpoint")?;
-    let target = target.to_string();
-    Ok((running, target))
+    let targets = running.endpoints().iter().map(ToString::to_string).collect();
+    Ok((running, targets))
 }
 
 fn limits(args: &ServeArgs) -> Limits {
@@ -201,7 +203,7 @@ fn make_acceptor(args: &ServeArgs) -> Result<Acceptor> {
             certificate.server_config()?
         }
     };
-    Ok(config.alpn(&[b"http/1.1"]).build()?)
+    Ok(config.alpn(&[b"h2", b"http/1.1"]).build()?)
 }
 
 fn announce(running: &Running) -> Result<()> {

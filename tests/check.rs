@@ -46,6 +46,11 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     refused(&["--jobs", "0"], "1..=1024");
     refused(&["ftp://localhost"], "no scheme to check");
     refused(&["localhost"], "no port");
+    refused(&["--beside", "localhost"], "no port");
+    #[cfg(feature = "witness")]
+    refused(&["witness:hypre"], "there is hyper");
+    #[cfg(not(feature = "witness"))]
+    refused(&["witness:hyper"], "--features witness");
     refused(&["--caps", caps.to_str().unwrap()], "did you mean echo");
     refused(&["--caps", "/nonexistent.toml"], "/nonexistent.toml");
     refused(&["--baseline", known.to_str().unwrap()], "is no case");
@@ -132,4 +137,44 @@ fn a_case_of_ones_own_runs_and_becomes_a_known_deviation() {
     assert_eq!(second.status.code(), Some(0));
     let text = String::from_utf8_lossy(&second.stdout);
     assert!(text.contains("All demands held but for 1 known deviation."), "{text}");
+}
+
+#[test]
+#[cfg(feature = "witness")]
+fn a_witness_is_judged_like_any_other_server() {
+    let output = check(&["witness:hyper", "--filter", "h1.host.missing*"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    // hyper leaves Host to the application.
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.starts_with("falconry 0.1.0 checks witness:hyper\n"), "{text}");
+    assert!(
+        text.contains("falconry check witness:hyper --filter") || text.contains("| nc"),
+        "{text}"
+    );
+}
+
+#[test]
+#[cfg(feature = "witness")]
+fn verdicts_of_a_second_target_stand_beside_and_fail_nothing() {
+    let output =
+        check(&["--beside", "witness:hyper", "--filter", "h1.host.missing*", "--json", "-"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(
+        text.contains("\"target\": \"witness:hyper\",\n        \"verdict\": \"fail\""),
+        "{text}"
+    );
+    let output = check(&[
+        "witness:hyper",
+        "--beside",
+        "unix:/nonexistent.sock",
+        "--filter",
+        "h1.host.missing*",
+    ]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("Beside it, unix:/nonexistent.sock could not be judged: cannot connect"),
+        "{text}"
+    );
 }

@@ -5,6 +5,7 @@
 //! other: the speed of a machine wanders, ratios much less. See the README for the method.
 
 mod churn;
+mod h2load;
 mod idle;
 mod load;
 mod machine;

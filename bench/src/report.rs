@@ -89,7 +89,7 @@ fn versions() -> Vec<String> {
         let version = entry.lines().find_map(|line| line.strip_prefix("version = "))?;
         Some(format!("{name} {}", version.trim_matches('"')))
     };
-    ["falconry-server", "hyper", "tokio", "httparse"].iter().filter_map(version).collect()
+    ["falconry-server", "hyper", "h2", "tokio", "httparse"].iter().filter_map(version).collect()
 }
 
 #[cfg(test)]
@@ -104,6 +104,6 @@ mod tests {
 
     #[test]
     fn every_version_is_found() {
-        assert_eq!(versions().len(), 4);
+        assert_eq!(versions().len(), 5);
     }
 }

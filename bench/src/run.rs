@@ -7,11 +7,12 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use crate::h2load::H2Load;
 use crate::load::{Load, Plan};
 use crate::machine;
 use crate::report::{self, Spread};
 use crate::server::Kind;
-use crate::subject::Subject;
+use crate::subject::{Cpu, Subject};
 
 /// Compares two servers, round by round.
 #[derive(Args, Debug)]
@@ -62,6 +63,34 @@ enum Workload {
     Json,
     /// GET /plaintext, a new connection each, 32 at a time
     Connections,
+    /// GET /plaintext over HTTP/2 by h2load, on 16 connections with 32 streams each
+    PlaintextH2,
+    /// GET /json, likewise
+    JsonH2,
+}
+
+/// What makes the load of a workload.
+enum Generator {
+    /// The one in this process, HTTP/1.1.
+    Own(Plan),
+    /// h2load: a path, and the octets of its content.
+    H2Load(&'static str, u64),
+}
+
+/// What is read before and after the load.
+struct Clocks {
+    at: Instant,
+    server: Cpu,
+    /// Of the generator.
+    load: Duration,
+    all: Duration,
+}
+
+impl Clocks {
+    fn read(subject: &Subject) -> Result<Self> {
+        let load = machine::own_cpu()? + machine::children_cpu()?;
+        Ok(Self { server: subject.cpu()?, load, all: machine::busy()?, at: Instant::now() })
+    }
 }
 
 /// Before anything is counted: caches, buffers, the pace of the core.
@@ -144,33 +173,23 @@ const COLUMNS: [Column; 3] = [
 fn measure(kind: Kind, args: &RunArgs, time: Duration) -> Result<Reading> {
     machine::pin(args.cores.load_cpu)?;
     let subject = Subject::start(kind, args.cores.server_cpu)?;
-    let plan = args.workload.plan();
-    let reading = report::runtime()?.block_on(async {
-        let mut load = Load::start(plan, subject.address).await?;
-        load.run_for(WARM_UP).await?;
-        let before = (subject.cpu()?, machine::own_cpu()?, machine::busy()?);
-        let (answered, start) = (load.answered(), Instant::now());
-        load.run_for(time).await?;
-        let (answered, seconds) = (load.answered() - answered, start.elapsed().as_secs_f64());
-        let after = (subject.cpu()?, machine::own_cpu()?, machine::busy()?);
-        let cpu = (after.0.total - before.0.total).as_secs_f64();
-        let own = (after.1 - before.1).as_secs_f64();
-        let all = (after.2 - before.2).as_secs_f64();
-        let user = (after.0.user - before.0.user).as_secs_f64();
-        let system = (after.0.system - before.0.system).as_secs_f64();
-        let requests = answered as f64;
-        anyhow::Ok(Reading {
-            requests_per_sec: requests / seconds,
-            cpu_us: cpu / requests * 1e6,
-            // The ticks give the proportion, the scheduler's nanoseconds the amount.
-            user_us: cpu * user / (user + system) / requests * 1e6,
-            server_busy: cpu / seconds,
-            load_busy: own / seconds,
-            other_busy: ((all - cpu - own) / seconds).max(0.0),
-        })
-    })?;
+    let (requests, before, after) = match args.workload.generator() {
+        Generator::Own(plan) => report::runtime()?.block_on(async {
+            let mut load = Load::start(plan, subject.address).await?;
+            load.run_for(WARM_UP).await?;
+            let (answered, before) = (load.answered(), Clocks::read(&subject)?);
+            load.run_for(time).await?;
+            anyhow::Ok((load.answered() - answered, before, Clocks::read(&subject)?))
+        })?,
+        Generator::H2Load(path, content) => {
+            let load = H2Load::start(path, content, subject.address, WARM_UP, time)?;
+            let before = Clocks::read(&subject)?;
+            load.run()?;
+            (load.requests(), before, Clocks::read(&subject)?)
+        }
+    };
     subject.end()?;
-    Ok(reading)
+    Ok(Reading::of(requests, &before, &after))
 }
 
 fn print_reading(round: u32, kind: Kind, reading: &Reading) {
@@ -187,6 +206,26 @@ fn print_reading(round: u32, kind: Kind, reading: &Reading) {
 }
 
 impl Reading {
+    fn of(requests: u64, before: &Clocks, after: &Clocks) -> Self {
+        let seconds = (after.at - before.at).as_secs_f64();
+        let since = |after: Duration, before: Duration| (after - before).as_secs_f64();
+        let cpu = since(after.server.total, before.server.total);
+        let user = since(after.server.user, before.server.user);
+        let system = since(after.server.system, before.server.system);
+        let load = since(after.load, before.load);
+        let all = since(after.all, before.all);
+        let requests = requests as f64;
+        Self {
+            requests_per_sec: requests / seconds,
+            cpu_us: cpu / requests * 1e6,
+            // The ticks give the proportion, the scheduler's nanoseconds the amount.
+            user_us: cpu * user / (user + system) / requests * 1e6,
+            server_busy: cpu / seconds,
+            load_busy: load / seconds,
+            other_busy: ((all - cpu - load) / seconds).max(0.0),
+        }
+    }
+
     fn to_json(self) -> Value {
         json!({
             "requests_per_sec": self.requests_per_sec,
@@ -200,13 +239,15 @@ impl Reading {
 }
 
 impl Workload {
-    fn plan(self) -> Plan {
+    fn generator(self) -> Generator {
         let plan = Plan { path: "/plaintext", connections: 64, depth: 1, fresh: false };
-        match self {
+        Generator::Own(match self {
             Self::PlaintextPipelined => Plan { depth: 16, ..plan },
             Self::Plaintext => plan,
             Self::Json => Plan { path: "/json", ..plan },
             Self::Connections => Plan { connections: 32, fresh: true, ..plan },
-        }
+            Self::PlaintextH2 => return Generator::H2Load("/plaintext", 13),
+            Self::JsonH2 => return Generator::H2Load("/json", 27),
+        })
     }
 }

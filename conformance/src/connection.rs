@@ -1,7 +1,8 @@
 //! One raw connection: sends exactly what it is told, and reads all the while.
 //!
 //! Reading goes on during writes, so that a refusal sent early is not lost to the reset that follows
-//! it, and a peer that stops reading cannot make both sides wait for each other.
+//! it, and a peer that stops reading cannot make both sides wait for each other. What the octets mean
+//! is the business of a [`Follow`]er, which also says what the protocol has us answer.
 
 use std::cell::{Cell, Ref, RefCell};
 use std::io;
@@ -12,27 +13,40 @@ use falconry_transport::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time::Instant;
 
-use crate::dial::Dial;
-use crate::transcript::{End, Reader, Requests, Response, Transcript, Way};
+use crate::dial::Dialing;
+use crate::transcript::{End, Follow, Transcript, Way};
 
 /// A connection and the record of what happened on it.
-pub(crate) struct Connection {
+pub(crate) struct Connection<F> {
     halves: Option<Halves>,
-    record: Rc<RefCell<Record>>,
+    record: Rc<RefCell<Record<F>>>,
     opened: Instant,
     /// When octets last went either way.
     active: Cell<Instant>,
+    /// Answers of the protocol that are not sent yet.
+    due: Vec<u8>,
+    /// Whether octets that were written wait in a buffer of the stream.
+    unflushed: bool,
+    /// Whether our direction is closed.
+    closed: bool,
+    /// Whether nothing is read.
+    deaf: bool,
 }
 
 /// Its two directions.
 type Halves = (ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>);
 
 /// What is known of a connection so far; outlives it.
-#[derive(Debug, Default)]
-pub(crate) struct Record {
-    reader: Reader,
-    requests: Requests,
+#[derive(Debug)]
+pub(crate) struct Record<F> {
+    follower: F,
     transcript: Transcript,
+}
+
+/// A record of any protocol.
+pub(crate) trait Recorded {
+    /// The transcript as it stands; what is unfinished becomes a fault. The record is empty behind it.
+    fn finish(&self) -> Transcript;
 }
 
 /// How a wait ended.
@@ -46,41 +60,51 @@ pub(crate) enum Waited {
     TimedOut,
 }
 
-impl Connection {
-    /// Opens a connection, over which `requests` will go.
+impl<F: Follow> Connection<F> {
+    /// Opens a connection, which `follower` follows.
     ///
     /// # Errors
     /// A sentence that says why it could not be opened.
     pub(crate) async fn open(
-        dial: &dyn Dial,
-        requests: Requests,
+        dialing: Dialing<'_>,
+        follower: F,
         patience: Duration,
     ) -> Result<Self, String> {
-        match tokio::time::timeout(patience * DIAL_PATIENCE, dial.dial()).await {
-            Ok(Ok(stream)) => Ok(Self {
-                halves: Some(tokio::io::split(stream)),
-                record: Rc::new(RefCell::new(Record { requests, ..Record::default() })),
-                opened: Instant::now(),
-                active: Cell::new(Instant::now()),
-            }),
+        match tokio::time::timeout(patience * DIAL_PATIENCE, dialing).await {
+            Ok(Ok(stream)) => Ok(Self::over(stream, follower)),
             Ok(Err(error)) => Err(format!("cannot connect: {error}")),
             Err(_) => Err("cannot connect: no answer in time".into()),
         }
     }
 
+    /// A connection over a stream that is open already.
+    pub(crate) fn over(stream: Box<dyn Stream>, follower: F) -> Self {
+        let record = Record { follower, transcript: Transcript::default() };
+        Self {
+            halves: Some(tokio::io::split(stream)),
+            record: Rc::new(RefCell::new(record)),
+            opened: Instant::now(),
+            active: Cell::new(Instant::now()),
+            due: Vec::new(),
+            unflushed: false,
+            closed: false,
+            deaf: false,
+        }
+    }
+
     /// The record, which stays when the connection is gone.
-    pub(crate) fn record(&self) -> Rc<RefCell<Record>> {
+    pub(crate) fn record(&self) -> Rc<RefCell<Record<F>>> {
         Rc::clone(&self.record)
     }
 
-    /// The responses that have arrived whole.
-    pub(crate) fn responses(&self) -> Ref<'_, [Response]> {
-        Ref::map(self.record.borrow(), |record| record.reader.responses())
+    /// What follows it.
+    pub(crate) fn follower(&self) -> Ref<'_, F> {
+        Ref::map(self.record.borrow(), |record| &record.follower)
     }
 
-    /// The octets behind a change of protocol.
-    pub(crate) fn raw(&self) -> Ref<'_, [u8]> {
-        Ref::map(self.record.borrow(), |record| record.reader.raw())
+    /// Changes what follows it.
+    pub(crate) fn instruct(&self, change: impl FnOnce(&mut F)) {
+        change(&mut self.record.borrow_mut().follower);
     }
 
     /// How the connection stands.
@@ -88,33 +112,24 @@ impl Connection {
         self.record.borrow().transcript.end
     }
 
-    /// Whether octets have come behind which no response can be told apart.
-    pub(crate) fn is_lost(&self) -> bool {
-        self.record.borrow().reader.is_lost()
-    }
-
-    /// Whether a response has begun that is not finished.
-    pub(crate) fn is_midway(&self) -> bool {
-        self.record.borrow().reader.is_midway()
-    }
-
     /// Octets received so far.
     pub(crate) fn received(&self) -> u64 {
         self.record.borrow().transcript.received
     }
 
-    /// Says that the request of that number, from 1, is HEAD.
-    pub(crate) fn add_head(&self, number: usize) {
-        self.record.borrow_mut().requests.add_head(number);
-    }
-
     /// Sends `octets` while reading goes on. Each write may take `patience`, all of them together
     /// [`SEND_PATIENCE`] times that.
     pub(crate) async fn send(&mut self, octets: &[u8], patience: Duration) -> Waited {
+        self.gather();
+        let joined;
         let mut rest = octets;
+        if !self.due.is_empty() && !self.closed {
+            joined = [&std::mem::take(&mut self.due), octets].concat();
+            rest = &joined;
+        }
         let mut buffer = [0; READ_SIZE];
         let end = Instant::now() + patience * SEND_PATIENCE;
-        while !rest.is_empty() {
+        while !rest.is_empty() || self.unflushed {
             let Some((read, write)) = &mut self.halves else { return Waited::Closed };
             if self.record.borrow().transcript.end != End::Open {
                 return Waited::Closed;
@@ -124,15 +139,13 @@ impl Connection {
                 // Reading goes first: a refusal that waits to be read is lost when the next write
                 // makes the peer reset the connection.
                 biased;
-                received = read.read(&mut buffer) => self.note_received(received, &buffer),
-                written = async {
-                    let len = write.write(rest).await?;
-                    write.flush().await?;
-                    io::Result::Ok(len)
-                } => match written {
-                    Ok(len) if len > 0 => {
+                received = read.read(&mut buffer), if !self.deaf => self.note_received(received, &buffer),
+                pushed = push(write, rest, self.unflushed) => match pushed {
+                    Ok(Pushed::Flushed) => self.unflushed = false,
+                    Ok(Pushed::Written(len)) if len > 0 => {
                         let (sent, unsent) = rest.split_at(len.min(rest.len()));
                         rest = unsent;
+                        self.unflushed = true;
                         self.note_sent(sent);
                     }
                     _ => return self.drain(patience).await,
@@ -146,7 +159,8 @@ impl Connection {
         Waited::Happened
     }
 
-    /// Reads until `done` holds, the peer closes, or `deadline` passes.
+    /// Reads until `done` holds, the peer closes, or `deadline` passes. Meanwhile the answers of the
+    /// protocol go out.
     ///
     /// `done` is asked first, so a wait for what is there already ends at once.
     pub(crate) async fn wait(
@@ -162,10 +176,23 @@ impl Connection {
             if self.end() != End::Open {
                 return Waited::Closed;
             }
-            let Some((read, _)) = &mut self.halves else { return Waited::Closed };
-            match tokio::time::timeout_at(deadline, read.read(&mut buffer)).await {
-                Ok(received) => self.note_received(received, &buffer),
-                Err(_) => return Waited::TimedOut,
+            self.gather();
+            let Some((read, write)) = &mut self.halves else { return Waited::Closed };
+            let has_due = (!self.due.is_empty() || self.unflushed) && !self.closed;
+            tokio::select! {
+                biased;
+                received = read.read(&mut buffer), if !self.deaf => self.note_received(received, &buffer),
+                pushed = push(write, &self.due, self.unflushed), if has_due => match pushed {
+                    Ok(Pushed::Flushed) => self.unflushed = false,
+                    Ok(Pushed::Written(len)) if len > 0 => {
+                        let sent: Vec<_> = self.due.drain(..len.min(self.due.len())).collect();
+                        self.unflushed = true;
+                        self.note_sent(&sent);
+                    }
+                    // The peer is gone; what it said before may still be read.
+                    _ => self.closed = true,
+                },
+                () = tokio::time::sleep_until(deadline) => return Waited::TimedOut,
             }
         }
     }
@@ -175,9 +202,20 @@ impl Connection {
         self.record.borrow_mut().transcript.timed_out = true;
     }
 
+    /// Whether [`Self::note_timeout`] was called.
+    pub(crate) fn has_timed_out(&self) -> bool {
+        self.record.borrow().transcript.timed_out
+    }
+
+    /// Reads nothing from now on, or reads again.
+    pub(crate) fn set_deaf(&mut self, deaf: bool) {
+        self.deaf = deaf;
+    }
+
     /// Closes our direction.
     pub(crate) async fn fin(&mut self) {
         self.note_our_close();
+        self.closed = true;
         if let Some((_, write)) = &mut self.halves {
             // A peer that is gone already is noticed by the next read.
             let _ = write.shutdown().await;
@@ -187,18 +225,33 @@ impl Connection {
     /// Resets the connection; nothing can be read behind it.
     pub(crate) fn reset(&mut self) {
         self.note_our_close();
+        self.closed = true;
         if let Some((read, write)) = self.halves.take() {
             read.unsplit(write).set_reset_on_close();
         }
     }
 
+    /// Whether our direction is closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Asks for the answers of the protocol.
+    fn gather(&mut self) {
+        if self.due.is_empty() {
+            self.due = self.record.borrow_mut().follower.answers();
+        }
+    }
+
     /// After a failed write: the peer is gone, but what it said before may still be read.
     async fn drain(&mut self, patience: Duration) -> Waited {
+        self.closed = true;
+        self.deaf = false;
         self.wait(Instant::now() + patience, |_| false).await;
         let mut record = self.record.borrow_mut();
         if record.transcript.end == End::Open {
             record.transcript.end = End::Reset;
-            record.reader.close(false);
+            record.follower.close(false);
         }
         Waited::Closed
     }
@@ -206,54 +259,75 @@ impl Connection {
     fn note_sent(&self, octets: &[u8]) {
         self.active.set(Instant::now());
         let mut record = self.record.borrow_mut();
-        record.requests.sent(octets);
-        record.transcript.keep(self.opened.elapsed(), Way::Sent, octets);
+        let at = self.opened.elapsed();
+        record.follower.sent(at, octets);
+        record.transcript.keep(at, Way::Sent, octets);
     }
 
     fn note_our_close(&self) {
         let mut record = self.record.borrow_mut();
         record.transcript.we_closed_first |= record.transcript.end == End::Open;
+        record.follower.leave();
     }
 
     fn note_received(&self, received: io::Result<usize>, buffer: &[u8]) {
-        let Record { reader, requests, transcript } = &mut *self.record.borrow_mut();
+        let Record { follower, transcript } = &mut *self.record.borrow_mut();
         transcript.idle = self.active.replace(Instant::now()).elapsed();
         match received {
             Ok(0) => {
                 transcript.end = End::Fin;
-                reader.close(true);
+                follower.close(true);
             }
             // A TLS peer that closes without an alert ends the octets all the same.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 transcript.end = End::Fin;
                 transcript.without_alert = true;
-                reader.close(true);
+                follower.close(true);
             }
             Err(_) => {
                 transcript.end = End::Reset;
-                reader.close(false);
+                follower.close(false);
             }
             Ok(len) => {
                 let octets = buffer.get(..len).unwrap_or_default();
-                transcript.keep(self.opened.elapsed(), Way::Received, octets);
-                reader.feed(octets, requests);
+                let at = self.opened.elapsed();
+                transcript.keep(at, Way::Received, octets);
+                follower.feed(at, octets);
                 if transcript.received > MAX_RECEIVED {
                     transcript.end = End::Reset;
-                    reader.cut("the limit of what is read from one connection");
+                    follower.cut("the limit of what is read from one connection");
                 }
             }
         }
     }
 }
 
-impl Record {
-    /// The transcript as it stands; what is unfinished becomes a fault. The record is empty behind it.
-    pub(crate) fn finish(&mut self) -> Transcript {
-        let Self { mut reader, requests, transcript } = std::mem::take(self);
-        reader.cut("the end of our patience");
-        let (responses, raw, garbage) = reader.into_parts();
-        Transcript { requests, responses, raw, garbage, ..transcript }
+impl<F: Follow> Recorded for RefCell<Record<F>> {
+    fn finish(&self) -> Transcript {
+        let Record { follower, transcript } = &mut *self.borrow_mut();
+        follower.cut("the end of our patience");
+        Transcript { messages: follower.finish(), ..std::mem::take(transcript) }
     }
+}
+
+/// What a [`push`] did.
+enum Pushed {
+    Flushed,
+    Written(usize),
+}
+
+/// One write, or the flush behind it. One or the other: what is given up between the two would be
+/// sent twice.
+async fn push(
+    write: &mut WriteHalf<Box<dyn Stream>>,
+    octets: &[u8],
+    unflushed: bool,
+) -> io::Result<Pushed> {
+    if unflushed {
+        write.flush().await?;
+        return Ok(Pushed::Flushed);
+    }
+    Ok(Pushed::Written(write.write(octets).await?))
 }
 
 /// How many times the patience of a wait an opening may take: handshakes cost several round trips.

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use falconry_fixtures::{Case, Octets, Step, Values, octets::Part, requirement};
+use falconry_fixtures::{
+    Case, Octets, Outcomes, Script, Step, Values, h2, octets::Part, requirement,
+};
 
 use crate::registry::Entry;
 use crate::report::escape_octets;
@@ -65,22 +67,43 @@ fn write(entry: &Entry, values: &Values, text: &mut String) -> std::fmt::Result 
 }
 
 fn steps(case: &Case, values: &Values, text: &mut String) -> std::fmt::Result {
-    writeln!(text, "\nsteps")?;
-    for step in &case.steps {
-        match step {
-            Step::Send(octets) => sent("send", octets, values, text)?,
-            Step::Drip(octets) => sent("send, an octet at a time", octets, values, text)?,
-            Step::Await(1) => writeln!(text, "  wait for a response")?,
-            Step::Await(count) => writeln!(text, "  wait for {count} responses in all")?,
-            Step::Pause(time) => writeln!(text, "  wait {} ms", time.as_millis())?,
-            Step::Fin => writeln!(text, "  close the sending direction")?,
-            Step::Reset => writeln!(text, "  reset the connection")?,
+    match &case.script {
+        Script::H1(script) => {
+            writeln!(text, "\nsteps")?;
+            for step in &script.steps {
+                write_step(
+                    step,
+                    text,
+                    sent,
+                    |count, text| match count {
+                        1 => writeln!(text, "  wait for a response"),
+                        _ => writeln!(text, "  wait for {count} responses in all"),
+                    },
+                    values,
+                )?;
+            }
+            accepted(&script.outcomes, text)?;
         }
-    }
-    writeln!(text, "\naccepted")?;
-    for (accepted, outcome) in case.outcomes.iter() {
-        let verdict = format!("{accepted:?}").to_lowercase();
-        writeln!(text, "  {verdict:4}  {outcome}")?;
+        Script::H2(script) => {
+            writeln!(text, "\nsteps")?;
+            match &script.opening.frames {
+                None => writeln!(text, "  send no preface")?,
+                Some(frames) => lines("send the preface and", frames, values, text)?,
+            }
+            if !script.opening.ack {
+                writeln!(text, "  leave the server's SETTINGS without acknowledgment")?;
+            }
+            for step in &script.steps {
+                write_step(
+                    step,
+                    text,
+                    sent_h2,
+                    |event, text| writeln!(text, "  wait for {event}"),
+                    values,
+                )?;
+            }
+            accepted(&script.outcomes, text)?;
+        }
     }
     let miss = crate::judge::Verdict::miss(case.meta.level);
     writeln!(text, "  {miss:4}  anything else")?;
@@ -93,8 +116,62 @@ fn steps(case: &Case, values: &Values, text: &mut String) -> std::fmt::Result {
     writeln!(text, "\nfound at  {}", case.source)
 }
 
+/// Writes what is sent, with a word on how.
+type WriteSent<S> = fn(&str, &S, &Values, &mut String) -> std::fmt::Result;
+
+fn write_step<S, E>(
+    step: &Step<S, E>,
+    text: &mut String,
+    sent: WriteSent<S>,
+    wait: fn(&E, &mut String) -> std::fmt::Result,
+    values: &Values,
+) -> std::fmt::Result {
+    match step {
+        Step::Send(octets) => sent("send", octets, values, text),
+        Step::Drip(octets) => sent("send, an octet at a time", octets, values, text),
+        Step::Await(event) => wait(event, text),
+        Step::Pause(time) => writeln!(text, "  wait {} ms", time.as_millis()),
+        Step::Fin => writeln!(text, "  close the sending direction"),
+        Step::Reset => writeln!(text, "  reset the connection"),
+    }
+}
+
+fn accepted<O: std::fmt::Display>(outcomes: &Outcomes<O>, text: &mut String) -> std::fmt::Result {
+    writeln!(text, "\naccepted")?;
+    for (accepted, outcome) in outcomes.iter() {
+        let verdict = format!("{accepted:?}").to_lowercase();
+        writeln!(text, "  {verdict:4}  {outcome}")?;
+    }
+    Ok(())
+}
+
 fn sent(how: &str, octets: &Octets, values: &Values, text: &mut String) -> std::fmt::Result {
     writeln!(text, "  {how}")?;
+    for line in rendered(octets, values).split_inclusive(|octet| *octet == b'\n') {
+        writeln!(text, "    {}", escape_octets(line))?;
+    }
+    Ok(())
+}
+
+fn sent_h2(how: &str, sent: &h2::Sent, values: &Values, text: &mut String) -> std::fmt::Result {
+    match sent {
+        h2::Sent::Frames(frames) => lines(how, frames, values, text),
+        h2::Sent::Octets(octets) => self::sent(how, octets, values, text),
+    }
+}
+
+fn lines(how: &str, frames: &h2::Frames, values: &Values, text: &mut String) -> std::fmt::Result {
+    writeln!(text, "  {how}")?;
+    for template in frames.templates() {
+        for line in rendered(template, values).split(|octet| *octet == b'\n') {
+            writeln!(text, "    {}", String::from_utf8_lossy(line))?;
+        }
+    }
+    Ok(())
+}
+
+/// The octets with the braces filled in; of great repetitions the beginning alone.
+fn rendered(octets: &Octets, values: &Values) -> Vec<u8> {
     let mut rendered = Vec::new();
     for part in octets.parts() {
         match part {
@@ -112,10 +189,7 @@ fn sent(how: &str, octets: &Octets, values: &Values, text: &mut String) -> std::
             },
         }
     }
-    for line in rendered.split_inclusive(|octet| *octet == b'\n') {
-        writeln!(text, "    {}", escape_octets(line))?;
-    }
-    Ok(())
+    rendered
 }
 
 /// Octets of a repetition that are shown in full.

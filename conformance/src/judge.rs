@@ -2,11 +2,14 @@
 
 use std::fmt;
 
-use falconry_fixtures::{Accepted, Case, End as OutcomeEnd, Level, Outcome, ResponseView, Values};
+use falconry_fixtures::{
+    Accepted, Case, End as OutcomeEnd, Level, On, Outcomes, ResponseView, Script, Values, h1,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::probe::{Miss, MissKind};
-use crate::transcript::{End, Transcript};
+use crate::transcript::h1::Exchange;
+use crate::transcript::{End, Messages, Response, Transcript, h2};
 
 /// What became of a case.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -93,12 +96,24 @@ impl Judgement {
 /// Judges the transcript of a case from a file: its outcomes in their order, then its checks.
 pub(crate) fn judge_data(case: &Case, transcript: &Transcript, values: &Values) -> Judgement {
     let miss = Verdict::miss(case.meta.level);
-    let accepted = accepted(case, transcript);
+    let accepted = match (&case.script, &transcript.messages) {
+        (Script::H1(script), Messages::Http1(exchange)) => {
+            accepted(script, exchange, transcript.end)
+        }
+        (Script::H2(script), Messages::Http2(exchange)) => {
+            script.outcomes.judge(&exchange.seen.short)
+        }
+        _ => None,
+    };
     let expected = expected(case);
     let Some(accepted) = accepted else {
         return Judgement::new(miss, format!("expected {expected}, got {transcript}"));
     };
-    if let Err(reason) = check(case, transcript, values) {
+    let checked = match &transcript.messages {
+        Messages::Http1(exchange) => check_h1(case, exchange, values),
+        Messages::Http2(exchange) => check_h2(case, exchange, values),
+    };
+    if let Err(reason) = checked {
         return Judgement::new(miss, reason);
     }
     match accepted {
@@ -119,18 +134,18 @@ pub(crate) fn judge_data(case: &Case, transcript: &Transcript, values: &Values) 
 }
 
 /// Which list of the case accepts what was seen.
-fn accepted(case: &Case, transcript: &Transcript) -> Option<Accepted> {
-    let cut = is_refusal_cut_by_reset(transcript);
-    let faults = transcript.responses.iter().filter(|response| response.fault.is_some()).count();
-    if faults > usize::from(cut) || transcript.garbage.is_some() {
+fn accepted(script: &h1::Script, exchange: &Exchange, end: End) -> Option<Accepted> {
+    let cut = is_refusal_cut_by_reset(exchange, end);
+    let faults = exchange.responses.iter().filter(|response| response.fault.is_some()).count();
+    if faults > usize::from(cut) || exchange.garbage.is_some() {
         return None;
     }
-    let statuses: Vec<_> = transcript.responses.iter().map(|response| response.status).collect();
-    let end = match transcript.end {
+    let statuses: Vec<_> = exchange.responses.iter().map(|response| response.status).collect();
+    let end = match end {
         End::Open => OutcomeEnd::Open,
         End::Fin | End::Reset => OutcomeEnd::Closed,
     };
-    match case.outcomes.judge(&statuses, end)? {
+    match script.outcomes.judge(&statuses, end)? {
         Accepted::Pass if cut => Some(Accepted::Weak),
         accepted => Some(accepted),
     }
@@ -140,44 +155,59 @@ fn accepted(case: &Case, transcript: &Transcript) -> Option<Accepted> {
 ///
 /// RFC 9112 §9.6: a server that closes while we still send risks just that. The status was given, so
 /// the refusal is judged; no rule forbids the reset, so it makes it weak and no more.
-fn is_refusal_cut_by_reset(transcript: &Transcript) -> bool {
-    let last = transcript.responses.last();
-    transcript.end == End::Reset
+fn is_refusal_cut_by_reset(exchange: &Exchange, end: End) -> bool {
+    let last = exchange.responses.last();
+    end == End::Reset
         && last.is_some_and(|response| response.fault.is_some() && response.status >= 400)
 }
 
 /// The outcomes that pass, in the words of case files; the best there is where none passes.
 pub(crate) fn expected(case: &Case) -> String {
-    let best = case.outcomes.iter().next().map(|(accepted, _)| accepted);
-    let list = case.outcomes.iter().filter(|(accepted, _)| Some(*accepted) == best);
-    let list: Vec<_> = list.map(|(_, outcome): (_, &Outcome)| outcome.to_string()).collect();
+    match &case.script {
+        Script::H1(script) => best(&script.outcomes),
+        Script::H2(script) => best(&script.outcomes),
+    }
+}
+
+/// The best outcomes there are, in the words of case files.
+pub(crate) fn best<O: fmt::Display>(outcomes: &Outcomes<O>) -> String {
+    let best = outcomes.iter().next().map(|(accepted, _)| accepted);
+    let list = outcomes.iter().filter(|(accepted, _)| Some(*accepted) == best);
+    let list: Vec<_> = list.map(|(_, outcome)| outcome.to_string()).collect();
     list.join(" or ")
 }
 
-fn check(case: &Case, transcript: &Transcript, values: &Values) -> Result<(), String> {
-    let fields: Vec<Vec<(&[u8], &[u8])>> = transcript
-        .responses
-        .iter()
-        .map(|response| {
-            response
-                .fields
-                .iter()
-                .map(|(name, value)| (name.as_bytes(), value.as_slice()))
-                .collect()
-        })
-        .collect();
-    let views: Vec<_> = transcript
+fn check_h1(case: &Case, exchange: &Exchange, values: &Values) -> Result<(), String> {
+    let fields: Vec<_> = exchange.responses.iter().map(borrowed).collect();
+    let views: Vec<_> = exchange
         .responses
         .iter()
         .zip(&fields)
-        .map(|(response, fields)| ResponseView {
-            status: response.status,
-            version: &response.version,
-            fields,
-            body: &response.content,
-        })
+        .map(|(response, fields)| view(response, fields))
         .collect();
     case.checks.iter().try_for_each(|check| check.verify_among(&views, values))
+}
+
+fn check_h2(case: &Case, exchange: &h2::Exchange, values: &Values) -> Result<(), String> {
+    case.checks.iter().try_for_each(|check| {
+        let On::Stream(stream) = check.on else { return Ok(()) };
+        let response = exchange.seen.stream(stream).and_then(|stream| stream.response());
+        let Some(response) = response else { return Ok(()) };
+        check.verify(&view(&response, &borrowed(&response)), values)
+    })
+}
+
+fn borrowed(response: &Response) -> Vec<(&[u8], &[u8])> {
+    response.fields.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect()
+}
+
+fn view<'a>(response: &'a Response, fields: &'a [(&'a [u8], &'a [u8])]) -> ResponseView<'a> {
+    ResponseView {
+        status: response.status,
+        version: &response.version,
+        fields,
+        body: &response.content,
+    }
 }
 
 /// Judges what a case in code said.
@@ -199,7 +229,6 @@ mod tests {
     use falconry_fixtures::Loader;
 
     use super::*;
-    use crate::transcript::Response;
 
     #[test]
     fn a_refusal_cut_by_a_reset_is_weak_and_any_other_answer_a_miss() {
@@ -214,7 +243,9 @@ mod tests {
         let judge = |status, end| {
             let fault = Some("cut".to_owned());
             let response = Response { status, fault, ..Response::default() };
-            let transcript = Transcript { responses: vec![response], end, ..Transcript::default() };
+            let exchange = Exchange { responses: vec![response], ..Exchange::default() };
+            let messages = Messages::Http1(exchange);
+            let transcript = Transcript { messages, end, ..Transcript::default() };
             judge_data(&cases[0], &transcript, &values).verdict
         };
         assert_eq!(judge(431, End::Reset), Verdict::Weak);

@@ -13,6 +13,7 @@ pub mod explain;
 mod judge;
 pub mod known;
 pub mod matrix;
+pub mod pass;
 mod passive;
 mod play;
 pub mod probe;

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use falconry_fixtures::{Case, Loader, Meta, Source};
-use falconry_wire::monitor;
+use falconry_fixtures::{Case, Loader, Meta, Protocol, Source};
 
 use crate::passive;
 use crate::suites::{self, CodeCase};
@@ -33,6 +32,14 @@ impl Entry {
     pub fn id(&self) -> &str {
         &self.meta().id
     }
+
+    /// The protocol that it is about.
+    pub fn protocol(&self) -> Protocol {
+        match self {
+            Self::Data(case) => case.protocol(),
+            Self::Code(_) | Self::Passive(_) => self.meta().protocol(),
+        }
+    }
 }
 
 /// All cases that falconry brings, and those of the files in `dir`, sorted by id.
@@ -41,7 +48,8 @@ impl Entry {
 /// What is wrong with the files, each fault with its place.
 pub fn load(dir: Option<&Path>) -> Result<Vec<Entry>, String> {
     let code = suites::all();
-    let rules: Vec<_> = monitor::rules().map(passive::meta).collect();
+    let rules = [Protocol::H1, Protocol::H2].map(passive::rules).concat();
+    let rules: Vec<_> = rules.into_iter().map(passive::meta).collect();
     let mut loader = Loader::new(None);
     for meta in code.iter().map(|case| &case.meta).chain(&rules) {
         loader.reserve(&meta.id, Source { file: "falconry itself".into(), line: 1 });

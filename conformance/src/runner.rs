@@ -5,40 +5,30 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use falconry_fixtures::{Level, Meta, Need, Values};
+use falconry_fixtures::{Level, Meta, Protocol};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
-use crate::dial::Dial;
 use crate::judge::{Judgement, Verdict, judge_code, judge_data};
 use crate::known::KnownSet;
+use crate::pass::{Pass, Transport, protocol_word};
 use crate::passive::{Findings, Watch};
 use crate::play::play;
-use crate::probe::{Miss, MissKind, Probe};
+use crate::probe::{Miss, MissKind, Opening, Probe};
 use crate::registry::Entry;
-use crate::report::{CaseResult, Kind, Report, Unmet};
+use crate::report::{CaseResult, Kind, Measurement, PassResult, Report, Unmet};
 use crate::transcript::{Transcript, Way};
 
 /// The server under test, and how it is reached.
 #[derive(Clone)]
 pub struct Subject {
-    /// Opens connections.
-    pub dial: Rc<dyn Dial>,
-    /// Its authority, scheme and capabilities.
-    pub values: Rc<Values>,
+    /// The protocols that may be spoken with it, each over a transport. One at least.
+    pub passes: Vec<Pass>,
     /// Its name in reports, a URL mostly.
     pub name: String,
-    /// The command that connects to it, for reproductions.
-    pub shell: String,
     /// The command that checks it, to which `--filter ID` can be added.
     pub again: String,
-}
-
-impl Subject {
-    fn is_tls(&self) -> bool {
-        self.values.meets(Need::Tls)
-    }
 }
 
 /// How to run.
@@ -93,16 +83,99 @@ async fn run_here(
     let mut report = Report {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         target: subject.name.clone(),
-        shell: subject.shell.clone(),
         again: subject.again.clone(),
         strict: settings.strict,
         patience: settings.patience,
         jobs: settings.jobs,
         ..Report::default()
     };
-    let first =
-        Probe::new(Rc::clone(&subject.dial), Rc::clone(&subject.values), settings.patience * 2);
-    if let Err(miss) = baseline(&first).await {
+    let chosen = Chosen::new(chosen, all);
+    let mut unspoken = Vec::new();
+    for pass in subject.passes.iter().filter(|pass| chosen.concerns(pass.protocol)) {
+        let found = run_pass(pass, settings, &chosen).await;
+        if found.result.unspoken.is_some() {
+            unspoken.push((found.result.clone(), found.cases));
+        } else {
+            report.cases.extend(found.cases);
+        }
+        report.passes.push(found.result);
+    }
+    // What was asked for has to be there; of the rest, one protocol at least.
+    let nothing_spoken = unspoken.len() == report.passes.len();
+    let unmet = unspoken.iter().find(|(pass, _)| pass.is_demanded);
+    if let Some((pass, cases)) = unmet.or(unspoken.first().filter(|_| nothing_spoken)) {
+        report.baseline = pass.unspoken.clone();
+        report.cases.clone_from(cases);
+    }
+    report.cases.sort_by(|left, right| left.id.cmp(&right.id));
+    let in_the_clear = |protocol| {
+        let spoken = |pass: &PassResult| pass.unspoken.is_none() && pass.protocol == protocol;
+        let is_clear = |pass: &PassResult| pass.transport == Transport::Cleartext;
+        report.passes.iter().any(|pass| spoken(pass) && is_clear(pass))
+    };
+    for case in &mut report.cases {
+        case.is_twin = case.transport == Transport::Tls && in_the_clear(case.protocol);
+        let known = settings.known.get(&*case.key()).or_else(|| settings.known.get(&case.id));
+        case.known = known.cloned();
+    }
+    report.took = started.elapsed();
+    report
+}
+
+/// What was chosen, by protocol.
+struct Chosen<'a> {
+    chosen: &'a [&'a Entry],
+    all: &'a [Entry],
+    /// Whether only passive rules are chosen: then all cases are played for their traffic.
+    only_rules: bool,
+}
+
+impl<'a> Chosen<'a> {
+    fn new(chosen: &'a [&'a Entry], all: &'a [Entry]) -> Self {
+        Self { chosen, all, only_rules: !chosen.iter().any(|entry| is_active(entry)) }
+    }
+
+    /// Whether there is anything to do in a pass of that protocol.
+    fn concerns(&self, protocol: Protocol) -> bool {
+        self.chosen.is_empty() || self.chosen.iter().any(|entry| entry.protocol() == protocol)
+    }
+
+    /// The cases to play in a pass of that protocol.
+    fn played(&self, protocol: Protocol) -> Vec<Rc<Entry>> {
+        let of = |entry: &&Entry| is_active(entry) && entry.protocol() == protocol;
+        if self.only_rules {
+            return self.all.iter().filter(of).map(|entry| Rc::new(entry.clone())).collect();
+        }
+        self.chosen.iter().copied().filter(of).map(|entry| Rc::new(entry.clone())).collect()
+    }
+}
+
+fn is_active(entry: &Entry) -> bool {
+    !matches!(entry, Entry::Passive(_))
+}
+
+/// What a pass found.
+struct Found {
+    result: PassResult,
+    cases: Vec<CaseResult>,
+}
+
+/// Runs one pass: the baseline, the cases, the rules, and the baseline again.
+async fn run_pass(pass: &Pass, settings: &Settings, chosen: &Chosen<'_>) -> Found {
+    let started = Instant::now();
+    let mut found = Found {
+        result: PassResult {
+            protocol: pass.protocol,
+            transport: pass.transport(),
+            shell: pass.shell.clone(),
+            unspoken: None,
+            is_demanded: pass.is_demanded,
+            took: Duration::ZERO,
+        },
+        cases: Vec::new(),
+    };
+    let first = probe(pass, settings.patience * 2);
+    if let Err(miss) = baseline(&first, pass.protocol).await {
         let connections = first.transcripts();
         let alert = |seen: &Transcript| seen.octets(Way::Received).starts_with(TLS_ALERT);
         let reason = if connections.iter().any(alert) {
@@ -110,43 +183,50 @@ async fn run_here(
         } else {
             miss.what
         };
-        report.baseline = Some(Unmet { reason: reason.clone() });
-        report.cases.push(baseline_result(reason, connections));
-        report.took = started.elapsed();
-        return report;
+        found.result.unspoken = Some(Unmet { reason: reason.clone() });
+        found.cases.push(baseline_result(pass, reason, connections));
+        return found;
     }
-
-    let is_active = |entry: &&Entry| !matches!(entry, Entry::Passive(_));
-    let mut played: Vec<&Entry> = chosen.iter().copied().filter(is_active).collect();
-    let only_rules = played.is_empty();
-    if only_rules {
-        played = all.iter().filter(is_active).collect();
-    }
-    let played: Vec<Rc<Entry>> = played.into_iter().map(|entry| Rc::new(entry.clone())).collect();
+    let played = chosen.played(pass.protocol);
     let bar = progress_bar(settings.progress, played.len());
-    let mut results = play_all(&subject, settings, &played, &bar).await;
-    try_again_alone(&subject, settings, &played, &mut results, &bar).await;
+    let mut attempts = play_all(pass, settings, &played, &bar).await;
+    try_again_alone(pass, settings, &played, &mut attempts, &bar).await;
     bar.finish_and_clear();
 
-    let mut watch = Watch::new();
-    watch.add("h1.server.answers", Findings::of(&first.transcripts(), subject.is_tls()));
-    for (entry, mut result) in played.iter().zip(results) {
-        watch.add(entry.id(), std::mem::take(&mut result.findings));
-        if !only_rules {
-            let mut result = case_result(entry, result);
-            let lacks = entry.meta().lacks(&subject.values);
+    let mut watch = Watch::new(pass.protocol);
+    watch.add(
+        &target_id(pass.protocol, "answers"),
+        Findings::of(pass.protocol, &first.transcripts(), is_tls(pass)),
+    );
+    for (entry, mut attempt) in played.iter().zip(attempts) {
+        watch.add(entry.id(), std::mem::take(&mut attempt.findings));
+        if !chosen.only_rules {
+            let mut result = case_result(entry, attempt);
+            let lacks = entry.meta().lacks(&pass.values);
             result.lacks = lacks.iter().map(ToString::to_string).collect();
-            report.cases.push(result);
+            found.cases.push(result);
         }
     }
-    report.cases.extend(rule_results(&watch, chosen));
-    report.cases.push(survival(&subject, settings.patience * 2).await);
-    report.cases.sort_by(|left, right| left.id.cmp(&right.id));
-    for case in &mut report.cases {
-        case.known = settings.known.get(&case.id).cloned();
+    found.cases.extend(rule_results(&watch, pass.protocol, chosen.chosen));
+    found.cases.push(survival(pass, settings.patience * 2).await);
+    for case in &mut found.cases {
+        (case.protocol, case.transport) = (pass.protocol, pass.transport());
     }
-    report.took = started.elapsed();
-    report
+    found.result.took = started.elapsed();
+    found
+}
+
+fn probe(pass: &Pass, patience: Duration) -> Probe {
+    Probe::new(Rc::clone(&pass.dial), Rc::clone(&pass.values), patience)
+}
+
+fn is_tls(pass: &Pass) -> bool {
+    pass.transport() == Transport::Tls
+}
+
+/// The id of a result about the target as a whole.
+fn target_id(protocol: Protocol, word: &str) -> String {
+    format!("{}.server.{word}", protocol_word(protocol))
 }
 
 /// A bar that shows itself only where standard error is a terminal.
@@ -167,6 +247,8 @@ struct Attempt {
     connections: Vec<Transcript>,
     /// What the passive rules say of them.
     findings: Findings,
+    /// What the case measured.
+    measurements: Vec<Measurement>,
     /// Whether more patience might have given another verdict.
     in_doubt: bool,
     took: Duration,
@@ -174,7 +256,7 @@ struct Attempt {
 
 /// Plays all cases, as many at once as `settings` allow; the attempts in the order of the cases.
 async fn play_all(
-    subject: &Subject,
+    pass: &Pass,
     settings: &Settings,
     cases: &[Rc<Entry>],
     bar: &ProgressBar,
@@ -185,12 +267,12 @@ async fn play_all(
     let mut workers = Vec::new();
     for _ in 0..settings.jobs.clamp(1, cases.len().max(1)) {
         let (waiting, done) = (Rc::clone(&waiting), Rc::clone(&done));
-        let (subject, patience, bar) = (subject.clone(), settings.patience, bar.clone());
+        let (pass, patience, bar) = (pass.clone(), settings.patience, bar.clone());
         workers.push(tokio::task::spawn_local(async move {
             loop {
                 let next = waiting.borrow_mut().pop_front();
                 let Some((at, entry)) = next else { return };
-                let attempt = guarded(&subject, &entry, patience).await;
+                let attempt = guarded(&pass, &entry, patience).await;
                 done.borrow_mut().push((at, attempt));
                 bar.inc(1);
             }
@@ -210,7 +292,7 @@ async fn play_all(
 /// When a good number has been confirmed in a row, waiting is evidently not the problem, and the rest
 /// stands as it is; so it does when second tries have taken very long.
 async fn try_again_alone(
-    subject: &Subject,
+    pass: &Pass,
     settings: &Settings,
     cases: &[Rc<Entry>],
     attempts: &mut [Attempt],
@@ -223,7 +305,7 @@ async fn try_again_alone(
             return;
         }
         bar.set_message(format!("again, alone: {}", entry.id()));
-        let again = guarded(subject, entry, settings.patience * 2).await;
+        let again = guarded(pass, entry, settings.patience * 2).await;
         let same = again.judgement.verdict == attempt.judgement.verdict;
         confirmed = if same { confirmed + 1 } else { 0 };
         *attempt = again;
@@ -231,14 +313,15 @@ async fn try_again_alone(
 }
 
 /// One attempt, in a task of its own, so that a fault of a case breaks that case alone.
-async fn guarded(subject: &Subject, entry: &Rc<Entry>, patience: Duration) -> Attempt {
+async fn guarded(pass: &Pass, entry: &Rc<Entry>, patience: Duration) -> Attempt {
     let started = Instant::now();
-    let (subject, entry) = (subject.clone(), Rc::clone(entry));
-    let task = tokio::task::spawn_local(async move { attempt(&subject, &entry, patience).await });
+    let (pass, entry) = (pass.clone(), Rc::clone(entry));
+    let task = tokio::task::spawn_local(async move { attempt(&pass, &entry, patience).await });
     let mut attempt = task.await.unwrap_or_else(|error| Attempt {
         judgement: Judgement::new(Verdict::Broken, format!("the case itself failed: {error}")),
         connections: Vec::new(),
         findings: Findings::default(),
+        measurements: Vec::new(),
         in_doubt: false,
         took: Duration::ZERO,
     });
@@ -246,49 +329,59 @@ async fn guarded(subject: &Subject, entry: &Rc<Entry>, patience: Duration) -> At
     attempt
 }
 
-async fn attempt(subject: &Subject, entry: &Entry, patience: Duration) -> Attempt {
+async fn attempt(pass: &Pass, entry: &Entry, patience: Duration) -> Attempt {
     let took = Duration::ZERO;
-    let lacks = entry.meta().lacks(&subject.values);
+    let mut measurements = Vec::new();
+    let lacks = entry.meta().lacks(&pass.values);
     if !lacks.is_empty() {
         let lacks: Vec<_> = lacks.iter().map(|need| format!("`{need}`")).collect();
         let reason = format!("the target does not offer {}", lacks.join(" and "));
         let judgement = Judgement::new(Verdict::Skip, reason);
         let (connections, findings) = (Vec::new(), Findings::default());
-        return Attempt { judgement, connections, findings, in_doubt: false, took };
+        return Attempt { judgement, connections, findings, measurements, in_doubt: false, took };
     }
     let (judgement, mut connections, timed_out) = match entry {
-        Entry::Data(case) => match play(case, &*subject.dial, &subject.values, patience).await {
+        Entry::Data(case) => match play(case, &*pass.dial, &pass.values, patience).await {
             Ok(transcript) => {
-                let judgement = judge_data(case, &transcript, &subject.values);
+                let judgement = judge_data(case, &transcript, &pass.values);
                 let timed_out = transcript.timed_out;
                 (judgement, vec![transcript], timed_out)
             }
             Err(reason) => (Judgement::new(Verdict::Broken, reason), Vec::new(), true),
         },
         Entry::Code(case) => {
-            let (dial, values) = (Rc::clone(&subject.dial), Rc::clone(&subject.values));
-            let probe = Probe::new(dial, values, patience);
+            let probe = probe(pass, patience);
             let result = (case.run)(&probe).await;
             let doubtful = |miss: &Miss| matches!(miss.kind, MissKind::TimedOut | MissKind::Broken);
             let timed_out = result.as_ref().is_err_and(doubtful);
+            measurements = probe.measurements();
             (judge_code(case.meta.level, result), probe.transcripts(), timed_out)
         }
         Entry::Passive(_) => (Judgement::pass(), Vec::new(), false),
     };
     let poor = !matches!(judgement.verdict, Verdict::Pass | Verdict::Note | Verdict::Skip);
-    let findings = Findings::of(&connections, subject.is_tls());
+    let findings = Findings::of(pass.protocol, &connections, is_tls(pass));
     if judgement.verdict.is_remarkable() {
         connections.iter_mut().for_each(Transcript::forget_messages);
     } else {
         // What passed needs no proof.
         connections = Vec::new();
     }
-    Attempt { judgement, connections, findings, in_doubt: timed_out && poor, took }
+    let in_doubt = timed_out && poor;
+    Attempt { judgement, connections, findings, measurements, in_doubt, took }
 }
 
 /// GET of the root works: without that nothing can be judged.
-async fn baseline(probe: &Probe) -> Result<(), Miss> {
-    let response = probe.get("/").await?;
+async fn baseline(probe: &Probe, protocol: Protocol) -> Result<(), Miss> {
+    let response = match protocol {
+        Protocol::H1 => probe.get("/").await?,
+        Protocol::H2 => {
+            let opening = Opening { credit: true, ..Opening::default() };
+            let mut peer = probe.h2_open(&opening).await?;
+            peer.send("HEADERS 1 +END_STREAM +END_HEADERS {get}").await?;
+            peer.response(1).await?
+        }
+    };
     if response.status / 100 == 2 {
         return Ok(());
     }
@@ -296,17 +389,17 @@ async fn baseline(probe: &Probe) -> Result<(), Miss> {
 }
 
 /// The server still answers when everything is over.
-async fn survival(subject: &Subject, patience: Duration) -> CaseResult {
-    let probe = Probe::new(Rc::clone(&subject.dial), Rc::clone(&subject.values), patience);
+async fn survival(pass: &Pass, patience: Duration) -> CaseResult {
+    let probe = probe(pass, patience);
     let mut result = CaseResult {
-        id: "h1.server.survives".into(),
+        id: target_id(pass.protocol, "survives"),
         title: "the server still answers after the run".into(),
         why: "A server that a few odd requests bring down can be brought down by anyone.".into(),
         kind: Kind::Target,
         level: Level::Hardening,
         ..CaseResult::default()
     };
-    if let Err(miss) = baseline(&probe).await {
+    if let Err(miss) = baseline(&probe, pass.protocol).await {
         result.verdict = Verdict::Fail;
         result.reason = Some(format!("it answered before, now: {miss}"));
         result.connections = probe.transcripts();
@@ -314,14 +407,16 @@ async fn survival(subject: &Subject, patience: Duration) -> CaseResult {
     result
 }
 
-fn baseline_result(reason: String, connections: Vec<Transcript>) -> CaseResult {
+fn baseline_result(pass: &Pass, reason: String, connections: Vec<Transcript>) -> CaseResult {
     CaseResult {
-        id: "h1.server.answers".into(),
+        id: target_id(pass.protocol, "answers"),
         title: "GET / is answered".into(),
         why: "Every case is built on it.".into(),
         kind: Kind::Target,
         verdict: Verdict::Broken,
         reason: Some(reason),
+        protocol: pass.protocol,
+        transport: pass.transport(),
         connections,
         ..CaseResult::default()
     }
@@ -333,13 +428,13 @@ fn case_result(entry: &Entry, attempt: Attempt) -> CaseResult {
         Entry::Code(_) => Kind::Code,
         Entry::Passive(_) => Kind::Passive,
     };
-    let Attempt { judgement, connections, took, .. } = attempt;
-    result_of(entry.meta(), kind, judgement, connections, took)
+    let Attempt { judgement, connections, measurements, took, .. } = attempt;
+    CaseResult { measurements, ..result_of(entry.meta(), kind, judgement, connections, took) }
 }
 
-fn rule_results(watch: &Watch, chosen: &[&Entry]) -> Vec<CaseResult> {
+fn rule_results(watch: &Watch, protocol: Protocol, chosen: &[&Entry]) -> Vec<CaseResult> {
     let mut results = Vec::new();
-    for entry in chosen {
+    for entry in chosen.iter().filter(|entry| entry.protocol() == protocol) {
         let Entry::Passive(meta) = entry else { continue };
         let tally = watch.tallies().iter().find(|tally| tally.rule.id == meta.id);
         let Some(tally) = tally else { continue };

@@ -14,6 +14,8 @@ pub struct Selection {
     pub levels: Vec<Level>,
     /// Tags: a case that has one of them is chosen.
     pub tags: Vec<String>,
+    /// Whether cases with the tag `slow` are chosen, too.
+    pub slow: bool,
 }
 
 impl Selection {
@@ -34,12 +36,18 @@ impl Selection {
                 return Err(format!("no case has the tag `{tag}`; there are {}", known.join(", ")));
             }
         }
-        let chosen: Vec<_> = entries
+        let mut chosen: Vec<_> = entries
             .iter()
             .filter(|entry| self.filters.is_empty() || filters.is_match(entry.id()))
             .filter(|entry| self.levels.is_empty() || self.levels.contains(&entry.meta().level))
             .filter(|entry| self.tags.is_empty() || self.tags.iter().any(|tag| has_tag(entry, tag)))
             .collect();
+        if !self.slow && !chosen.is_empty() {
+            chosen.retain(|entry| !has_tag(entry, "slow"));
+            if chosen.is_empty() {
+                return Err("all cases so chosen are slow; add --slow".into());
+            }
+        }
         if chosen.is_empty() {
             return Err(
                 "no case meets --filter, --level and --tag together; drop one of them".into()
@@ -109,6 +117,7 @@ mod tests {
             filters: filters.iter().map(|filter| (*filter).to_owned()).collect(),
             levels: levels.to_vec(),
             tags: Vec::new(),
+            slow: true,
         };
         let entries = entries();
         let chosen = selection.choose(&entries)?;
@@ -129,6 +138,8 @@ mod tests {
         assert!(choose(&["h1.field.*"], &[]).unwrap_err().contains("did you mean h1.fields.fold"));
         assert!(choose(&["h1.[x"], &[]).unwrap_err().contains("is no filter"));
         assert!(choose(&["h1.fields.*"], &[Level::Must]).unwrap_err().contains("drop one"));
+        let selection = Selection::default();
+        assert!(selection.choose(&entries()).unwrap_err().contains("add --slow"));
         let selection = Selection { tags: vec!["quick".into()], ..Selection::default() };
         assert!(selection.choose(&entries()).unwrap_err().contains("there are slow"));
     }

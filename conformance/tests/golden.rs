@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use falconry_conformance::Verdict;
 use falconry_conformance::known::{self, Known};
+use falconry_conformance::pass::Transport;
 use falconry_conformance::report::{
-    CaseResult, Kind, Report, Unmet, write_json, write_junit, write_markdown, write_terminal,
+    CaseResult, Kind, PassResult, Report, Unmet, write_json, write_junit, write_markdown,
+    write_terminal,
 };
 use falconry_conformance::transcript::{End, Piece, Transcript, Way};
-use falconry_fixtures::Level;
+use falconry_fixtures::{Level, Protocol};
 
 fn check(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -57,6 +59,18 @@ fn case(id: &str, verdict: Verdict, reason: &str) -> CaseResult {
     }
 }
 
+/// HTTP/1.1 in the clear, reached by that command.
+fn pass(shell: &str) -> PassResult {
+    PassResult {
+        protocol: Protocol::H1,
+        transport: Transport::Cleartext,
+        shell: shell.into(),
+        unspoken: None,
+        is_demanded: false,
+        took: Duration::from_millis(1200),
+    }
+}
+
 /// A report with one of everything.
 fn report() -> Report {
     let fail = CaseResult {
@@ -100,7 +114,7 @@ fn report() -> Report {
     Report {
         version: "1.2.3".into(),
         target: "http://h:8080".into(),
-        shell: "nc h 8080".into(),
+        passes: vec![pass("nc h 8080")],
         again: "falconry check http://h:8080".into(),
         cases,
         patience: Duration::from_secs(1),
@@ -123,6 +137,27 @@ fn unmet() -> Report {
     }
 }
 
+/// A report with a second target, some of whose verdicts are the same.
+fn beside() -> Report {
+    let mut other = Report { target: "witness:hyper".into(), ..report() };
+    for case in &mut other.cases {
+        match &*case.id {
+            "h1.fields.fail" | "h1.fields.weak" => {
+                (case.verdict, case.reason) = (Verdict::Pass, None)
+            }
+            "h1.chunked.pass" => {
+                (case.verdict, case.reason) = (Verdict::Warn, Some("expected 2xx, got 400".into()));
+            }
+            _ => {}
+        }
+    }
+    // A rule that had nothing to be held against, say.
+    other.cases.retain(|case| case.id != "h1.fields.note");
+    let mut report = report();
+    report.put_beside(&other);
+    report
+}
+
 /// A report of a run without a fault.
 fn clean() -> Report {
     let mut clean = report();
@@ -140,24 +175,28 @@ fn terminal_reports_are_as_approved() {
     check("many.txt", &write_terminal(&many, false));
     check("clean.txt", &write_terminal(&clean(), false));
     check("unmet.txt", &write_terminal(&unmet(), false));
+    check("beside.txt", &write_terminal(&beside(), false));
 }
 
 #[test]
 fn json_reports_are_as_approved() {
     check("report.json", &write_json(&report()));
     check("unmet.json", &write_json(&unmet()));
+    check("beside.json", &write_json(&beside()));
 }
 
 #[test]
 fn junit_reports_are_as_approved() {
     check("report.xml", &write_junit(&report()));
     check("unmet.xml", &write_junit(&unmet()));
+    check("beside.xml", &write_junit(&beside()));
 }
 
 #[test]
 fn markdown_reports_are_as_approved() {
     check("report.md", &write_markdown(&report()));
     check("unmet.md", &write_markdown(&unmet()));
+    check("beside.md", &write_markdown(&beside()));
 }
 
 #[test]
@@ -180,4 +219,17 @@ fn only_news_fails_a_run() {
     assert_eq!(failures(false), failing);
     assert_eq!(failures(true).len(), failing.len() + 1);
     assert_eq!((report().exit_code(), clean().exit_code(), unmet().exit_code()), (1, 0, 3));
+}
+
+#[test]
+fn a_second_target_changes_nothing_of_the_outcome() {
+    let failures =
+        |report: &Report| report.failures().map(|case| case.id.clone()).collect::<Vec<_>>();
+    assert_eq!(failures(&beside()), failures(&report()));
+    let mut clean = clean();
+    clean.put_beside(&report());
+    assert_eq!(clean.exit_code(), 0);
+    clean.put_beside(&unmet());
+    assert_eq!(clean.exit_code(), 0);
+    assert!(write_terminal(&clean, false).contains("could not be judged: cannot connect"));
 }

@@ -6,15 +6,20 @@ mod support;
 use falconry_conformance::registry::{self, Entry};
 use falconry_conformance::report::write_terminal;
 use falconry_conformance::runner::{Settings, run};
-use falconry_fixtures::Values;
-use falconry_fixtures::case::Step;
+use falconry_fixtures::{Script, Step, Values};
 use falconry_transport::memory::MemoryOptions;
 
 /// How many octets a case sends; those of cases in code are few.
 fn octets(entry: &Entry) -> usize {
     let Entry::Data(case) = entry else { return 0 };
     let values = Values::reference("falconry.test", "http");
-    case.steps.iter().filter_map(Step::octets).map(|octets| octets.render(&values).len()).sum()
+    match &case.script {
+        Script::H1(script) => {
+            let sent = script.steps.iter().filter_map(Step::sent);
+            sent.map(|octets| octets.render(&values).len()).sum()
+        }
+        Script::H2(script) => script.octets(&values).unwrap().len(),
+    }
 }
 
 fn holds(options: MemoryOptions, most_octets: usize) {

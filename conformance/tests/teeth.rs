@@ -109,7 +109,7 @@ fn toothless(entries: &[Entry]) -> Vec<String> {
         let report = support::on_virtual_time(async || {
             let reach = Reach { peer: *peer, first: Cell::new(true) };
             let mut subject = support::subject(Rc::new(reach));
-            subject.values = Rc::new(Values::reference("falconry.test", scheme));
+            subject.passes[0].values = Rc::new(Values::reference("falconry.test", scheme));
             run(subject, &Settings::default(), &chosen, entries).await
         });
         assert_eq!(report.baseline, None, "{peer:?}");

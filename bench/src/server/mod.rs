@@ -4,7 +4,6 @@
 //! of counters, and ends with its input, so that nothing outlives the benchmark that started it.
 
 mod falconry;
-mod hyper;
 mod limit;
 
 use std::io::{self, BufRead, Write};
@@ -13,6 +12,7 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use falconry_witness::hyper as witness;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, LocalOptions};
@@ -48,9 +48,14 @@ pub(crate) fn run(kind: Kind, cpu: usize) -> Result<()> {
     machine::raise_descriptor_limit();
     match kind {
         Kind::Falconry => falconry::run(),
-        Kind::Hyper => on_one_thread(hyper::serve),
+        Kind::Hyper => on_one_thread(hyper),
         Kind::Limit => on_one_thread(limit::serve),
     }
+}
+
+/// hyper as its fast users set it up: responses to pipelined requests leave together, no timers.
+async fn hyper(stream: TcpStream) {
+    witness::serve(stream, None, witness::Options { pipeline_flush: true }).await;
 }
 
 /// Runs an accept loop on a thread of its own and attends to standard input on this one.

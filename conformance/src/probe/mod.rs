@@ -20,45 +20,67 @@
 //! again alone with doubled waits before it counts.
 
 mod expect;
+mod h1;
+pub mod h2;
 mod miss;
 mod request;
 
 use std::cell::RefCell;
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
 use falconry_fixtures::{Capability, Values};
-use tokio::time::Instant;
+use falconry_transport::Stream;
 
-use crate::connection::{Connection, Record, Waited};
+use crate::connection::{Connection, Recorded};
 use crate::dial::Dial;
-use crate::transcript::{End, Requests, Response, Transcript};
+use crate::report::Measurement;
+use crate::transcript::h1::Follower;
+use crate::transcript::{Response, Transcript, h2 as transcript_h2};
+
+pub use falconry_transport::tls::{ClientOptions, TlsInfo, TlsVersion, Trust};
 
 pub use expect::expect_equal;
+pub use h1::Peer;
+pub use h2::Opening;
 pub use miss::{Miss, MissKind};
 pub use request::Request;
+
+/// How a TLS handshake of [`Probe::tls_with`] ended.
+pub enum Handshake<'a> {
+    /// It was done.
+    Done(Secured<'a>),
+    /// It failed, for this reason.
+    Refused(String),
+}
+
+/// A TLS connection on which nothing was sent yet.
+pub struct Secured<'a> {
+    probe: &'a Probe,
+    stream: Box<dyn Stream>,
+    info: TlsInfo,
+}
 
 /// A case's way to the target.
 pub struct Probe {
     dial: Rc<dyn Dial>,
     values: Rc<Values>,
     patience: Duration,
-    records: RefCell<Vec<Rc<RefCell<Record>>>>,
-}
-
-/// One open connection of a [`Probe`].
-pub struct Peer {
-    connection: Connection,
-    host: String,
-    patience: Duration,
-    taken: usize,
-    raw_taken: usize,
+    records: RefCell<Vec<Rc<dyn Recorded>>>,
+    measurements: RefCell<Vec<Measurement>>,
 }
 
 impl Probe {
     /// A way to the target that `dial` reaches, waiting for up to `patience` each time.
     pub fn new(dial: Rc<dyn Dial>, values: Rc<Values>, patience: Duration) -> Self {
-        Self { dial, values, patience, records: RefCell::default() }
+        Self {
+            dial,
+            values,
+            patience,
+            records: RefCell::default(),
+            measurements: RefCell::default(),
+        }
     }
 
     /// The target's authority, as it stands in Host.
@@ -91,16 +113,71 @@ impl Probe {
     /// # Errors
     /// The case is broken where the target cannot be reached.
     pub async fn open(&self) -> Result<Peer, Miss> {
-        let connection = Connection::open(&*self.dial, Requests::default(), self.patience).await;
-        let connection = connection.map_err(Miss::broken)?;
+        let follower = Follower::default();
+        let connection = Connection::open(self.dial.dial(), follower, self.patience).await;
+        Ok(self.h1_over(connection.map_err(Miss::broken)?))
+    }
+
+    fn h1_over(&self, connection: Connection<Follower>) -> Peer {
         self.records.borrow_mut().push(connection.record());
-        Ok(Peer {
-            connection,
-            host: self.values.host.clone(),
-            patience: self.patience,
-            taken: 0,
-            raw_taken: 0,
-        })
+        Peer::new(connection, self.values.host.clone(), self.patience)
+    }
+
+    /// Keeps a number that the case found out, `requests until stopped` say, for the reports.
+    pub fn measure(&self, what: impl Into<String>, number: u64) {
+        self.measurements.borrow_mut().push(Measurement { what: what.into(), number });
+    }
+
+    /// What was measured.
+    pub(crate) fn measurements(&self) -> Vec<Measurement> {
+        self.measurements.borrow().clone()
+    }
+
+    /// Does a TLS handshake with options of the case's own, and sends nothing behind it.
+    ///
+    /// # Errors
+    /// A skip, where the target is not reached over TLS; the case is broken where it is not reached at
+    /// all.
+    pub async fn tls_with(&self, options: ClientOptions) -> Result<Handshake<'_>, Miss> {
+        let dialing = self.dial.dial_tls(options);
+        match tokio::time::timeout(self.patience * TLS_PATIENCE, dialing).await {
+            Ok(Ok(Ok((stream, info)))) => {
+                Ok(Handshake::Done(Secured { probe: self, stream, info }))
+            }
+            Ok(Ok(Err(error))) => Ok(Handshake::Refused(error.to_string())),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                Err(Miss::skip("the target is not reached over TLS"))
+            }
+            Ok(Err(error)) => Err(Miss::broken(format!("cannot connect: {error}"))),
+            Err(_) => Err(Miss::timed_out("expected the end of a TLS handshake, got silence")),
+        }
+    }
+
+    /// Opens a connection of HTTP/2: the preface and empty SETTINGS are sent.
+    ///
+    /// # Errors
+    /// The case is broken where the target cannot be reached.
+    pub async fn h2(&self) -> Result<h2::Peer, Miss> {
+        self.h2_open(&Opening::default()).await
+    }
+
+    /// Opens a connection of HTTP/2 with an opening of the case's own.
+    ///
+    /// # Errors
+    /// As for [`Self::h2`].
+    pub async fn h2_open(&self, opening: &Opening) -> Result<h2::Peer, Miss> {
+        let follower = transcript_h2::Follower::new(opening.manners());
+        let connection = Connection::open(self.dial.dial(), follower, self.patience).await;
+        self.h2_over(connection.map_err(Miss::broken)?, opening).await
+    }
+
+    async fn h2_over(
+        &self,
+        connection: Connection<transcript_h2::Follower>,
+        opening: &Opening,
+    ) -> Result<h2::Peer, Miss> {
+        self.records.borrow_mut().push(connection.record());
+        h2::Peer::begin(connection, opening, Rc::clone(&self.values), self.patience).await
     }
 
     /// Sends a request on a connection of its own, closing unless the request says otherwise: the
@@ -129,155 +206,30 @@ impl Probe {
 
     /// What happened on all connections of the case, in the order of their opening.
     pub(crate) fn transcripts(&self) -> Vec<Transcript> {
-        self.records.borrow().iter().map(|record| record.borrow_mut().finish()).collect()
+        self.records.borrow().iter().map(|record| record.finish()).collect()
     }
 }
 
-impl Peer {
-    /// Sends these octets and nothing else.
+impl Secured<'_> {
+    /// What the handshake agreed on: version, cipher suite, protocol.
+    pub fn info(&self) -> &TlsInfo {
+        &self.info
+    }
+
+    /// Goes on with HTTP/2.
     ///
     /// # Errors
-    /// The peer does not read on. A peer that has closed is no error here: what it said before can
-    /// still be read.
-    pub async fn send_raw(&mut self, octets: impl AsRef<[u8]>) -> Result<(), Miss> {
-        match self.connection.send(octets.as_ref(), self.patience).await {
-            Waited::Happened | Waited::Closed => Ok(()),
-            Waited::TimedOut => Err(Miss::timed_out("the peer stopped reading")),
-        }
+    /// As for [`Probe::h2`].
+    pub async fn h2(self, opening: &Opening) -> Result<h2::Peer, Miss> {
+        let follower = transcript_h2::Follower::new(opening.manners());
+        self.probe.h2_over(Connection::over(self.stream, follower), opening).await
     }
 
-    /// Sends a request and nothing behind it.
-    ///
-    /// # Errors
-    /// As for [`Self::send_raw`].
-    pub async fn send(&mut self, request: &Request) -> Result<(), Miss> {
-        self.send_raw(request.octets(&self.host)).await
-    }
-
-    /// Sends a request: its final response.
-    ///
-    /// # Errors
-    /// No response in time.
-    pub async fn ask(&mut self, request: &Request) -> Result<Response, Miss> {
-        self.send(request).await?;
-        self.final_response().await
-    }
-
-    /// Says that the request of that number on this connection, from 1, is HEAD; only needed behind
-    /// octets that are no well-formed requests, or chunked content.
-    pub fn expect_head(&self, number: usize) {
-        self.connection.add_head(number);
-    }
-
-    /// The next response, an interim one included.
-    ///
-    /// # Errors
-    /// None came in time, or octets came that are no response.
-    pub async fn response(&mut self) -> Result<Response, Miss> {
-        self.response_until(Instant::now() + self.patience).await
-    }
-
-    async fn response_until(&mut self, deadline: Instant) -> Result<Response, Miss> {
-        let wanted = self.taken;
-        let waited = self
-            .connection
-            .wait(deadline, |connection| {
-                connection.responses().len() > wanted || connection.is_lost()
-            })
-            .await;
-        if let Some(response) = self.connection.responses().get(wanted) {
-            self.taken += 1;
-            return Ok(response.clone());
-        }
-        Err(match waited {
-            Waited::Closed => Miss::new("expected a response, got a close"),
-            Waited::Happened => Miss::new("expected a response, got octets that are none"),
-            Waited::TimedOut => {
-                self.connection.note_timeout();
-                let midway = self.connection.is_midway();
-                let got = if midway { "an unfinished one" } else { "silence" };
-                Miss::timed_out(format!("expected a response, got {got}"))
-            }
-        })
-    }
-
-    /// The next final response; interim ones before it are passed over.
-    ///
-    /// # Errors
-    /// As for [`Self::response`].
-    pub async fn final_response(&mut self) -> Result<Response, Miss> {
-        // One deadline for them all: interim responses without end are no progress.
-        let deadline = Instant::now() + self.patience;
-        loop {
-            let response = self.response_until(deadline).await?;
-            if !response.is_interim() {
-                return Ok(response);
-            }
-        }
-    }
-
-    /// Waits for the peer to close: how it did.
-    ///
-    /// # Errors
-    /// It did not in time.
-    pub async fn closed(&mut self) -> Result<End, Miss> {
-        match self.connection.wait(Instant::now() + self.patience, |_| false).await {
-            Waited::Closed | Waited::Happened => Ok(self.connection.end()),
-            Waited::TimedOut => {
-                self.connection.note_timeout();
-                Err(Miss::timed_out("expected a close, got an open connection"))
-            }
-        }
-    }
-
-    /// Checks that nothing more arrives for a while, and the connection stands open.
-    ///
-    /// # Errors
-    /// Octets came, or the peer closed.
-    pub async fn quiet(&mut self, time: Duration) -> Result<(), Miss> {
-        let before = self.connection.received();
-        let deadline = Instant::now() + time;
-        match self.connection.wait(deadline, |connection| connection.received() > before).await {
-            Waited::TimedOut => Ok(()),
-            Waited::Closed => Err(Miss::new("expected an open connection, got a close")),
-            Waited::Happened => Err(Miss::new("expected silence, got octets")),
-        }
-    }
-
-    /// Waits for `len` octets behind a change of protocol (101, or 2xx to CONNECT).
-    ///
-    /// # Errors
-    /// They did not come in time.
-    pub async fn raw(&mut self, len: usize) -> Result<Vec<u8>, Miss> {
-        let (start, end) = (self.raw_taken, self.raw_taken + len);
-        let deadline = Instant::now() + self.patience;
-        let waited =
-            self.connection.wait(deadline, |connection| connection.raw().len() >= end).await;
-        if let Some(octets) = self.connection.raw().get(start..end) {
-            self.raw_taken = end;
-            return Ok(octets.to_vec());
-        }
-        let got = self.connection.raw().len() - start;
-        let what = format!("expected {len} octets of the new protocol, got {got}");
-        if waited != Waited::TimedOut {
-            return Err(Miss::new(what));
-        }
-        self.connection.note_timeout();
-        Err(Miss::timed_out(what))
-    }
-
-    /// Closes our direction.
-    pub async fn fin(&mut self) {
-        self.connection.fin().await;
-    }
-
-    /// Resets the connection.
-    pub fn reset(&mut self) {
-        self.connection.reset();
-    }
-
-    /// How the connection stands, as far as it was read.
-    pub fn end(&self) -> End {
-        self.connection.end()
+    /// Goes on with HTTP/1.1.
+    pub fn h1(self) -> Peer {
+        self.probe.h1_over(Connection::over(self.stream, Follower::default()))
     }
 }
+
+/// How many times the patience of a wait a handshake may take: it costs several round trips.
+const TLS_PATIENCE: u32 = 4;

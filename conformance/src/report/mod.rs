@@ -6,9 +6,10 @@ mod junit;
 mod markdown;
 mod terminal;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use falconry_fixtures::Level;
+use falconry_fixtures::{Level, Protocol};
 
 pub use json::write_json;
 pub use junit::write_junit;
@@ -21,6 +22,7 @@ use escape::reproduction;
 
 use crate::judge::Verdict;
 use crate::known::Known;
+use crate::pass::{Transport, protocol_name};
 use crate::registry::topic;
 use crate::transcript::Transcript;
 
@@ -31,12 +33,14 @@ pub struct Report {
     pub version: String,
     /// The target, as a URL or `unix:PATH`.
     pub target: String,
-    /// The command that connects to the target, for reproductions.
-    pub shell: String,
     /// The command that checks the target, for the reproduction of what no single command shows.
     pub again: String,
     /// Why nothing could be judged; `None` where the run took place.
     pub baseline: Option<Unmet>,
+    /// The protocols that were tried, each over a transport.
+    pub passes: Vec<PassResult>,
+    /// The second target whose verdicts stand beside, if there is one.
+    pub beside: Option<Beside>,
     /// The cases, sorted by id.
     pub cases: Vec<CaseResult>,
     /// Whether a warning counts as a failure.
@@ -47,6 +51,32 @@ pub struct Report {
     pub jobs: usize,
     /// How long the run took.
     pub took: Duration,
+}
+
+/// What became of a protocol over a transport.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PassResult {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// What carried it.
+    pub transport: Transport,
+    /// The command that connects to the target, for reproductions.
+    pub shell: String,
+    /// Why `GET /` could not be had by it; `None` where its cases were run.
+    pub unspoken: Option<Unmet>,
+    /// Whether the run was asked for it.
+    pub is_demanded: bool,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A second target, which the same cases were run against.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Beside {
+    /// The target, as it was named.
+    pub target: String,
+    /// Why nothing of it could be judged; `None` where its verdicts stand beside.
+    pub baseline: Option<Unmet>,
 }
 
 /// Why the target could not be judged at all.
@@ -77,16 +107,44 @@ pub struct CaseResult {
     pub verdict: Verdict,
     /// One sentence that explains it; `None` for a plain pass.
     pub reason: Option<String>,
+    /// The protocol that was spoken.
+    pub protocol: Protocol,
+    /// What carried it.
+    pub transport: Transport,
+    /// Whether the run has the same case over cleartext, and this is the one over TLS.
+    pub is_twin: bool,
+    /// What the case measured.
+    pub measurements: Vec<Measurement>,
     /// Names of the capabilities for want of which it was skipped.
     pub lacks: Vec<String>,
     /// Cases that show a breach of a passive rule.
     pub examples: Vec<String>,
     /// The known deviation it was compared with.
     pub known: Option<Known>,
+    /// What became of it with the second target.
+    pub beside: Option<BesideResult>,
     /// What happened on its connections.
     pub connections: Vec<Transcript>,
     /// How long it took.
     pub took: Duration,
+}
+
+/// What became of a case with the second target.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BesideResult {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// One sentence that explains it; `None` for a plain pass.
+    pub reason: Option<String>,
+}
+
+/// A number that a case found out.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Measurement {
+    /// What it counts: `requests until stopped`.
+    pub what: String,
+    /// The number.
+    pub number: u64,
 }
 
 /// Kinds of cases.
@@ -115,9 +173,14 @@ impl Default for CaseResult {
             requirements: Vec::new(),
             verdict: Verdict::Pass,
             reason: None,
+            protocol: Protocol::H1,
+            transport: Transport::Cleartext,
+            is_twin: false,
+            measurements: Vec::new(),
             lacks: Vec::new(),
             examples: Vec::new(),
             known: None,
+            beside: None,
             connections: Vec::new(),
             took: Duration::ZERO,
         }
@@ -140,6 +203,19 @@ impl CaseResult {
     /// The topic under which it is grouped.
     pub fn topic(&self) -> &str {
         topic(&self.id)
+    }
+
+    /// What tells it from the others of the run: the id, with `@tls` behind it where there is a twin.
+    pub fn key(&self) -> Cow<'_, str> {
+        if self.is_twin { format!("{}@tls", self.id).into() } else { (&*self.id).into() }
+    }
+
+    /// The verdict, and that of the second target behind it: `fail | pass`.
+    fn verdicts(&self) -> String {
+        match &self.beside {
+            None => self.verdict.to_string(),
+            Some(beside) => format!("{} | {}", self.verdict, beside.verdict),
+        }
     }
 
     /// Whether the deviation is known, so that it is no news.
@@ -168,16 +244,77 @@ impl CaseResult {
 }
 
 impl Report {
+    /// Puts the verdicts of `other`, a run of the same cases against a second target, beside these.
+    ///
+    /// They change nothing of the outcome: that is the target's alone. Where the second target was not
+    /// tried over the same transport, the verdict over another one stands beside.
+    pub fn put_beside(&mut self, other: &Self) {
+        for case in &mut self.cases {
+            let twins = || other.cases.iter().filter(|twin| twin.id == case.id);
+            let twin = twins().find(|twin| twin.transport == case.transport).or(twins().next());
+            let result = |twin: &CaseResult| BesideResult {
+                verdict: twin.verdict,
+                reason: twin.reason.clone(),
+            };
+            case.beside = twin.map(result);
+        }
+        let (target, baseline) = (other.target.clone(), other.baseline.clone());
+        self.beside = Some(Beside { target, baseline });
+    }
+
+    /// How many cases have that verdict with the second target.
+    fn count_beside(&self, verdict: Verdict) -> usize {
+        let beside = self.cases.iter().filter_map(|case| case.beside.as_ref());
+        beside.filter(|beside| beside.verdict == verdict).count()
+    }
+
+    /// What became of the second target, in a sentence without its full stop: how many cases have
+    /// which verdict, or why none has.
+    fn beside_sentence(&self) -> Option<String> {
+        let Beside { target, baseline } = self.beside.as_ref()?;
+        if let Some(unmet) = baseline {
+            return Some(format!("Beside it, {target} could not be judged: {}", unmet.reason));
+        }
+        let counts: Vec<_> = Verdict::ALL
+            .into_iter()
+            .map(|verdict| (verdict, self.count_beside(verdict)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(verdict, count)| format!("{count} {verdict}"))
+            .collect();
+        Some(format!("Beside it, {target}: {}", counts.join(", ")))
+    }
+
     /// One line of shell that shows the failure again; `None` where that is the target as a whole.
     ///
     /// Only of a case from a file can one say that the same octets give the same answer.
     fn reproduction(&self, case: &CaseResult) -> Option<String> {
         let octets = match case.kind {
             Kind::Target => return None,
-            Kind::Data => case.connections.last().and_then(|last| reproduction(last, &self.shell)),
+            Kind::Data => {
+                self.shell(case).zip(case.connections.last()).and_then(|(shell, last)| {
+                    // What HTTP/2 sends depends on what comes: SETTINGS and PINGs are acknowledged.
+                    (case.protocol == Protocol::H1).then(|| reproduction(last, shell)).flatten()
+                })
+            }
             Kind::Code | Kind::Passive => None,
         };
         Some(octets.unwrap_or_else(|| format!("{} --filter '{}'", self.again, case.id)))
+    }
+
+    /// A sentence for each protocol that was tried and is not spoken.
+    fn unspoken(&self) -> impl Iterator<Item = String> {
+        self.passes.iter().filter_map(|pass| {
+            let Unmet { reason } = pass.unspoken.as_ref()?;
+            let (protocol, transport) = (protocol_name(pass.protocol), pass.transport);
+            Some(format!("{protocol} over {transport} was not judged: {reason}."))
+        })
+    }
+
+    /// The command that connects as the case did.
+    fn shell(&self, case: &CaseResult) -> Option<&str> {
+        let of =
+            |pass: &&PassResult| pass.protocol == case.protocol && pass.transport == case.transport;
+        self.passes.iter().find(of).map(|pass| pass.shell.as_str())
     }
 
     /// The known deviations that would fail the run.

@@ -22,9 +22,10 @@
 //! ```
 //!
 //! A case that needs a capability says so by [`Meta::needing`], and gets its path from
-//! [`Probe::capability`]. A new file is added to the list in `suites/h1/mod.rs`.
+//! [`Probe::capability`]. A new file is added to the list in its protocol's `mod.rs`.
 
 mod h1;
+mod h2;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -65,7 +66,7 @@ macro_rules! run {
 
 /// All cases in code, in the order of their files.
 pub fn all() -> Vec<CodeCase> {
-    h1::cases()
+    [h1::cases(), h2::cases()].concat()
 }
 
 #[cfg(test)]

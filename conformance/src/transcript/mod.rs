@@ -1,16 +1,12 @@
-//! What happened on one connection: the octets of both directions, and the responses among them.
+//! What happened on one connection: the octets of both directions, and the messages among them.
 
-mod reader;
-mod requests;
+pub mod h1;
+pub mod h2;
 mod response;
 
 use std::fmt;
 use std::time::Duration;
 
-pub(crate) use reader::Reader;
-
-pub use reader::Garbage;
-pub use requests::{Asked, Requests};
 pub use response::{Framing, Response};
 
 /// Everything that happened on one connection.
@@ -22,14 +18,8 @@ pub struct Transcript {
     pub sent: u64,
     /// Octets received, those not kept included.
     pub received: u64,
-    /// The requests among the octets sent.
-    pub requests: Requests,
-    /// The responses, interim ones included.
-    pub responses: Vec<Response>,
-    /// Octets behind a change of protocol.
-    pub raw: Vec<u8>,
-    /// Octets that are no response, and why.
-    pub garbage: Option<Garbage>,
+    /// What the octets mean.
+    pub messages: Messages,
     /// How the connection stands.
     pub end: End,
     /// Whether the peer closed a TLS connection without a closure alert.
@@ -40,6 +30,47 @@ pub struct Transcript {
     pub we_closed_first: bool,
     /// How long nothing had been sent or received when the peer closed or reset the connection.
     pub idle: Duration,
+}
+
+/// What the octets of a connection mean, by its protocol.
+#[derive(Clone, Debug)]
+pub enum Messages {
+    /// HTTP/1.1.
+    Http1(h1::Exchange),
+    /// HTTP/2.
+    Http2(Box<h2::Exchange>),
+}
+
+/// Follows the octets of a connection in the terms of its protocol. Times count from the opening.
+pub(crate) trait Follow {
+    /// Takes note of octets that were sent.
+    fn sent(&mut self, at: Duration, octets: &[u8]);
+
+    /// Takes octets that arrived.
+    fn feed(&mut self, at: Duration, octets: &[u8]);
+
+    /// Takes note that the peer closed: `clean` for FIN, false for a reset.
+    fn close(&mut self, clean: bool);
+
+    /// Takes note that nobody reads on: what is unfinished stays so.
+    fn cut(&mut self, by: &str);
+
+    /// Takes note that we close our direction, or the whole connection.
+    fn leave(&mut self) {}
+
+    /// What the protocol has us send in answer, once; empty where that has to wait.
+    fn answers(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// What it all meant; the follower is empty behind it.
+    fn finish(&mut self) -> Messages;
+}
+
+impl Default for Messages {
+    fn default() -> Self {
+        Self::Http1(h1::Exchange::default())
+    }
 }
 
 /// Octets that went one way in one piece.
@@ -87,10 +118,29 @@ impl Transcript {
     /// Forgets all but what a report shows, once the verdict is found: a server that sends much to every
     /// case would fill the memory.
     pub(crate) fn forget_messages(&mut self) {
-        self.requests = Requests::default();
-        self.responses = Vec::new();
-        self.raw = Vec::new();
-        self.garbage = None;
+        match &mut self.messages {
+            Messages::Http1(exchange) => *exchange = h1::Exchange::default(),
+            Messages::Http2(exchange) => {
+                exchange.seen = h2::Seen::default();
+                exchange.monitor = None;
+            }
+        }
+    }
+
+    /// The messages, if the protocol is HTTP/1.1.
+    pub fn h1(&self) -> Option<&h1::Exchange> {
+        match &self.messages {
+            Messages::Http1(exchange) => Some(exchange),
+            Messages::Http2(_) => None,
+        }
+    }
+
+    /// The frames and what they say, if the protocol is HTTP/2.
+    pub fn h2(&self) -> Option<&h2::Exchange> {
+        match &self.messages {
+            Messages::Http1(_) => None,
+            Messages::Http2(exchange) => Some(exchange),
+        }
     }
 
     /// Keeps a piece, as far as there is room.
@@ -113,11 +163,16 @@ impl Transcript {
 /// What was seen, in the words of outcomes: `100 200 close`.
 impl fmt::Display for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for response in &self.responses {
-            write!(f, "{response} ")?;
-        }
-        if let Some(garbage) = &self.garbage {
-            write!(f, "({}) ", garbage.reason)?;
+        match &self.messages {
+            Messages::Http1(exchange) => {
+                for response in &exchange.responses {
+                    write!(f, "{response} ")?;
+                }
+                if let Some(garbage) = &exchange.garbage {
+                    write!(f, "({}) ", garbage.reason)?;
+                }
+            }
+            Messages::Http2(exchange) => return exchange.seen.fmt(f),
         }
         f.write_str(match self.end {
             End::Open => "open",

@@ -2,11 +2,14 @@
 #![allow(dead_code, unreachable_pub)] // each test file uses its part
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
+pub mod h2;
+
 use std::rc::Rc;
 
 use falconry_conformance::dial::Dial;
+use falconry_conformance::pass::Pass;
 use falconry_conformance::runner::Subject;
-use falconry_fixtures::Values;
+use falconry_fixtures::{Protocol, Values};
 use falconry_server::reference::{ReferenceOptions, application};
 use falconry_server::{Endpoint, Server};
 use falconry_transport::Target;
@@ -20,14 +23,28 @@ pub fn on_virtual_time<T>(test: impl AsyncFnOnce() -> T) -> T {
     LocalSet::new().block_on(&runtime.unwrap(), test())
 }
 
-/// Something that `dial` reaches and that is said to offer every capability.
+/// Something that `dial` reaches by HTTP/1.1 and that is said to offer every capability.
 pub fn subject(dial: Rc<dyn Dial>) -> Subject {
+    subject_of(Protocol::H1, dial)
+}
+
+/// Something that `dial` reaches by that protocol and that is said to offer every capability.
+pub fn subject_of(protocol: Protocol, dial: Rc<dyn Dial>) -> Subject {
     Subject {
-        dial,
-        values: Rc::new(Values::reference("falconry.test", "http")),
+        passes: vec![pass(protocol, dial, "http")],
         name: "http://falconry.test".into(),
-        shell: "nc falconry.test 80".into(),
         again: "falconry check http://falconry.test".into(),
+    }
+}
+
+/// A pass of that protocol, by that scheme.
+pub fn pass(protocol: Protocol, dial: Rc<dyn Dial>, scheme: &str) -> Pass {
+    Pass {
+        protocol,
+        dial,
+        values: Rc::new(Values::reference("falconry.test", scheme)),
+        shell: "nc falconry.test 80".into(),
+        is_demanded: false,
     }
 }
 

@@ -1,42 +1,41 @@
-//! Plays a case from a file on a connection of its own.
+//! Plays HTTP/1.1 cases.
 
 use std::time::Duration;
 
-use falconry_fixtures::{Case, Step, Values};
+use falconry_fixtures::Values;
+use falconry_fixtures::h1::{Script, Step};
 use tokio::time::Instant;
 
-use crate::connection::{Connection, Waited};
+use super::QUIET_PART;
+use crate::connection::{self, Recorded, Waited};
 use crate::dial::Dial;
-use crate::transcript::{Requests, Transcript};
+use crate::transcript::Transcript;
+use crate::transcript::h1::{Follower, Requests};
 
-/// Does the steps of a case, then reads until the end that `docs/cases.md` describes.
-///
-/// # Errors
-/// A sentence that says why the target could not be reached.
-pub(crate) async fn play(
-    case: &Case,
+type Connection = connection::Connection<Follower>;
+
+pub(super) async fn play(
+    script: &Script,
     dial: &dyn Dial,
     values: &Values,
     patience: Duration,
 ) -> Result<Transcript, String> {
-    let requests = Requests::with_heads(&case.head_requests);
-    let mut connection = Connection::open(dial, requests, patience).await?;
-    if steps(case, &mut connection, values, patience).await {
-        rest(case, &mut connection, patience).await;
+    let requests = Requests::with_heads(&script.head_requests);
+    let mut connection = Connection::open(dial.dial(), Follower::new(requests), patience).await?;
+    if steps(script, &mut connection, values, patience).await {
+        rest(script, &mut connection, patience).await;
     }
-    let record = connection.record();
-    let transcript = record.borrow_mut().finish();
-    Ok(transcript)
+    Ok(connection.record().finish())
 }
 
 /// Does the steps: whether there is more to read behind them.
 async fn steps(
-    case: &Case,
+    script: &Script,
     connection: &mut Connection,
     values: &Values,
     patience: Duration,
 ) -> bool {
-    for step in &case.steps {
+    for step in &script.steps {
         match step {
             Step::Send(octets) => {
                 if connection.send(&octets.render(values), patience).await != Waited::Happened {
@@ -55,7 +54,8 @@ async fn steps(
             Step::Await(count) => {
                 let deadline = Instant::now() + patience;
                 let arrived = |connection: &Connection| {
-                    connection.responses().len() >= *count || connection.is_lost()
+                    let reader = &connection.follower().reader;
+                    reader.responses().len() >= *count || reader.is_lost()
                 };
                 match connection.wait(deadline, arrived).await {
                     Waited::Happened => {}
@@ -81,16 +81,16 @@ async fn steps(
 
 /// Reads until the peer closes, until enough responses and a quiet time show that the connection
 /// stands open, or until patience is over.
-async fn rest(case: &Case, connection: &mut Connection, patience: Duration) {
+async fn rest(script: &Script, connection: &mut Connection, patience: Duration) {
     let deadline = Instant::now() + patience;
     let quiet = patience / QUIET_PART;
-    let enough = case.outcomes.quiet_after();
+    let enough = script.outcomes.quiet_after();
     loop {
-        let finals = |connection: &Connection| {
-            connection.responses().iter().filter(|response| !response.is_interim()).count()
-        };
         let settled = |connection: &Connection| {
-            !connection.is_midway() && enough.is_some_and(|enough| finals(connection) >= enough)
+            let reader = &connection.follower().reader;
+            let finals =
+                reader.responses().iter().filter(|response| !response.is_interim()).count();
+            !reader.is_midway() && enough.is_some_and(|enough| finals >= enough)
         };
         match connection.wait(deadline, settled).await {
             Waited::Closed => return,
@@ -106,6 +106,3 @@ async fn rest(case: &Case, connection: &mut Connection, patience: Duration) {
         }
     }
 }
-
-/// Which part of the patience of a wait a quiet time is.
-const QUIET_PART: u32 = 8;

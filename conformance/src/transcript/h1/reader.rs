@@ -7,8 +7,8 @@
 
 use falconry_wire::monitor::head::{RawHead, fields, head_len, lines};
 
+use super::super::response::{Framing, Response};
 use super::requests::Requests;
-use super::response::{Framing, Response};
 
 /// The responses of one connection as they arrive.
 #[derive(Debug, Default)]

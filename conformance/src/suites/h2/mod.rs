@@ -1,0 +1,26 @@
+//! HTTP/2: cases in code, by topic.
+
+mod abuse_continuation;
+mod abuse_control;
+mod abuse_flood;
+mod abuse_memory;
+mod abuse_resets;
+mod frames;
+mod preface;
+mod streams;
+
+use super::CodeCase;
+
+/// All of them.
+pub(super) fn cases() -> Vec<CodeCase> {
+    [
+        abuse_continuation::cases(),
+        abuse_control::cases(),
+        abuse_memory::cases(),
+        abuse_resets::cases(),
+        frames::cases(),
+        preface::cases(),
+        streams::cases(),
+    ]
+    .concat()
+}
