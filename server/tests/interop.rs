@@ -155,6 +155,8 @@ fn a_head_has_the_length_and_no_content() {
 fn five_hundred_requests_share_a_connection() {
     serve(async |site| {
         let (mut client, _) = site.client().await;
+        // From now on it knows how many streams it may have at once.
+        assert_eq!(fetch(&mut client, "/plaintext").await.0, 200);
         let mut started = Vec::new();
         for at in 0..500 {
             started.push((at, start(&mut client, get(&format!("/bytes/{at}"))).await));
@@ -330,7 +332,7 @@ fn websockets_run_beside_requests() {
 #[test]
 fn tls_with_alpn_leads_to_the_same_engine() {
     let config = tls::development_certificate().unwrap().server_config().unwrap();
-    let acceptor = config.build().unwrap();
+    let acceptor = config.alpn(&[b"h2", b"http/1.1"]).build().unwrap();
     serve_at(
         |endpoint| endpoint.tls(acceptor),
         async |site| {
