@@ -75,9 +75,9 @@ async fn ends_after(
 /// Bounds of 20 and no time for them to be given back, but for frames that are ignored.
 fn twenty() -> Limits {
     let allowance = Some(Allowance { count: 20, window: Duration::from_secs(86_400) });
-    let all = Budget::ALL.iter().fold(Budgets::default(), |budgets, budget| {
-        budgets.set(*budget, allowance)
-    });
+    let all = Budget::ALL
+        .iter()
+        .fold(Budgets::default(), |budgets, budget| budgets.set(*budget, allowance));
     let budgets = all.set(Budget::IgnoredFrames, None);
     Limits { http2: Http2Limits { budgets, ..Http2Limits::default() }, ..Limits::default() }
 }

@@ -277,8 +277,6 @@ async fn play(schedule: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
     #[test]
     fn every_schedule_keeps_the_rules_and_ends(schedule in vec(steps(), 1..60)) {
         let runtime =

@@ -289,13 +289,10 @@ impl Driver<'_, '_> {
                         return Poll::Ready(EndReason::ResponseTooSlow);
                     }
                     let due = self.connection.borrow_mut().tick();
-                    match due {
-                        Ok(None) => {
-                            self.drop_ended(tasks);
-                        }
-                        Ok(Some(reason)) => return self.ends(tasks, reason),
-                        Err(fault) => return self.ends(tasks, EndReason::Http2(fault)),
+                    if let Err(fault) = due {
+                        return self.ends(tasks, EndReason::Http2(fault));
                     }
+                    self.drop_ended(tasks);
                 }
                 _ => return Poll::Pending,
             }
