@@ -20,6 +20,8 @@ use falconry_conformance::select::Selection;
 use falconry_conformance::target::Target;
 use falconry_conformance::{caps, explain, matrix};
 use falconry_fixtures::{Level, Protocol, Values};
+#[cfg(feature = "witness")]
+use falconry_transport::Scheme;
 
 use crate::target::Named;
 use crate::{cli, serve};
@@ -238,11 +240,14 @@ fn subject(
         Some(Named::Server(target)) => (None, vec![target.clone()]),
         #[cfg(feature = "witness")]
         Some(Named::Witness(witness)) => {
-            let running = witness.start(falconry_transport::Scheme::Http);
-            let running =
-                running.map_err(|error| Refusal(3, format!("cannot start {witness}: {error}")))?;
-            let target = started(&running.url())?;
-            (Some(Box::new(running) as Box<dyn Any>), vec![target])
+            let start = |scheme| {
+                let running = witness.start(scheme);
+                running.map_err(|error| Refusal(3, format!("cannot start {witness}: {error}")))
+            };
+            let running = [start(Scheme::Http)?, start(Scheme::Https)?];
+            let urls = running.iter().map(falconry_witness::Running::url);
+            let targets = urls.map(|url| started(&url)).collect::<Result<_, _>>()?;
+            (Some(Box::new(running) as Box<dyn Any>), targets)
         }
         None => {
             let (running, urls) =

@@ -29,6 +29,8 @@ pub(crate) struct Connection<F> {
     unflushed: bool,
     /// Whether our direction is closed.
     closed: bool,
+    /// Whether nothing is read.
+    deaf: bool,
 }
 
 /// Its two directions.
@@ -86,6 +88,7 @@ impl<F: Follow> Connection<F> {
             due: Vec::new(),
             unflushed: false,
             closed: false,
+            deaf: false,
         }
     }
 
@@ -136,7 +139,7 @@ impl<F: Follow> Connection<F> {
                 // Reading goes first: a refusal that waits to be read is lost when the next write
                 // makes the peer reset the connection.
                 biased;
-                received = read.read(&mut buffer) => self.note_received(received, &buffer),
+                received = read.read(&mut buffer), if !self.deaf => self.note_received(received, &buffer),
                 pushed = push(write, rest, self.unflushed) => match pushed {
                     Ok(Pushed::Flushed) => self.unflushed = false,
                     Ok(Pushed::Written(len)) if len > 0 => {
@@ -178,7 +181,7 @@ impl<F: Follow> Connection<F> {
             let has_due = (!self.due.is_empty() || self.unflushed) && !self.closed;
             tokio::select! {
                 biased;
-                received = read.read(&mut buffer) => self.note_received(received, &buffer),
+                received = read.read(&mut buffer), if !self.deaf => self.note_received(received, &buffer),
                 pushed = push(write, &self.due, self.unflushed), if has_due => match pushed {
                     Ok(Pushed::Flushed) => self.unflushed = false,
                     Ok(Pushed::Written(len)) if len > 0 => {
@@ -202,6 +205,11 @@ impl<F: Follow> Connection<F> {
     /// Whether [`Self::note_timeout`] was called.
     pub(crate) fn has_timed_out(&self) -> bool {
         self.record.borrow().transcript.timed_out
+    }
+
+    /// Reads nothing from now on, or reads again.
+    pub(crate) fn set_deaf(&mut self, deaf: bool) {
+        self.deaf = deaf;
     }
 
     /// Closes our direction.
@@ -238,6 +246,7 @@ impl<F: Follow> Connection<F> {
     /// After a failed write: the peer is gone, but what it said before may still be read.
     async fn drain(&mut self, patience: Duration) -> Waited {
         self.closed = true;
+        self.deaf = false;
         self.wait(Instant::now() + patience, |_| false).await;
         let mut record = self.record.borrow_mut();
         if record.transcript.end == End::Open {
@@ -258,6 +267,7 @@ impl<F: Follow> Connection<F> {
     fn note_our_close(&self) {
         let mut record = self.record.borrow_mut();
         record.transcript.we_closed_first |= record.transcript.end == End::Open;
+        record.follower.leave();
     }
 
     fn note_received(&self, received: io::Result<usize>, buffer: &[u8]) {

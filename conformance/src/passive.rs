@@ -1,43 +1,59 @@
-//! Holds every response of a run against the passive rules.
+//! Holds everything that the server sends in a run against the passive rules.
 
 use std::time::Duration;
 
-use falconry_fixtures::{Citation, Level, Meta};
+use falconry_fixtures::{Citation, Level, Meta, Protocol};
+use falconry_wire::monitor::h2::Monitor;
 use falconry_wire::monitor::{self, Asked, Behind, Finding, Observed, Rule};
 
 use crate::judge::{Judgement, Verdict};
 use crate::transcript::h1::Exchange;
 use crate::transcript::{End, Framing, Response, Transcript};
 
-/// What each rule has said so far.
+/// What each rule of a protocol has said so far.
 pub(crate) struct Watch(Vec<Tally>);
 
 /// What one rule has said.
 pub(crate) struct Tally {
     /// The rule.
     pub(crate) rule: &'static Rule,
-    held: usize,
-    broken: usize,
+    held: u64,
+    broken: u64,
     /// The first cases in which it was broken, and what was seen there.
     pub(crate) examples: Vec<(String, String)>,
 }
 
-/// What the rules say of one case, in their order.
+/// What the rules of a protocol say of one case, in their order.
 #[derive(Default)]
 pub(crate) struct Findings(Vec<Found>);
 
 /// What one rule says of one case.
 #[derive(Default)]
 struct Found {
-    held: usize,
-    broken: usize,
+    held: u64,
+    broken: u64,
     /// What was seen where it was broken first.
     seen: Option<String>,
 }
 
+/// The passive rules of that protocol.
+pub(crate) fn rules(protocol: Protocol) -> Vec<&'static Rule> {
+    match protocol {
+        Protocol::H1 => monitor::rules().collect(),
+        Protocol::H2 => monitor::h2::rules().collect(),
+    }
+}
+
 impl Findings {
-    /// Holds the rules against all responses of a case, which came over TLS or in the clear.
-    pub(crate) fn of(transcripts: &[Transcript], tls: bool) -> Self {
+    /// Holds the rules of that protocol against all that a case received, over TLS or in the clear.
+    pub(crate) fn of(protocol: Protocol, transcripts: &[Transcript], tls: bool) -> Self {
+        match protocol {
+            Protocol::H1 => Self::of_h1(transcripts, tls),
+            Protocol::H2 => Self::of_h2(transcripts),
+        }
+    }
+
+    fn of_h1(transcripts: &[Transcript], tls: bool) -> Self {
         let mut all: Vec<Found> = monitor::rules().map(|_| Found::default()).collect();
         for transcript in transcripts {
             let Some(exchange) = transcript.h1() else { continue };
@@ -61,13 +77,28 @@ impl Findings {
         }
         Self(all)
     }
+
+    fn of_h2(transcripts: &[Transcript]) -> Self {
+        let mut all: Vec<Found> = monitor::h2::rules().map(|_| Found::default()).collect();
+        for exchange in transcripts.iter().filter_map(Transcript::h2) {
+            let tallies = exchange.monitor.iter().flat_map(Monitor::findings);
+            for ((_, tally), found) in tallies.zip(&mut all) {
+                found.held += tally.held;
+                found.broken += tally.broken;
+                if found.seen.is_none() {
+                    found.seen.clone_from(&tally.seen);
+                }
+            }
+        }
+        Self(all)
+    }
 }
 
 impl Watch {
-    /// No rule has said anything yet.
-    pub(crate) fn new() -> Self {
+    /// No rule of that protocol has said anything yet.
+    pub(crate) fn new(protocol: Protocol) -> Self {
         let tally = |rule| Tally { rule, held: 0, broken: 0, examples: Vec::new() };
-        Self(monitor::rules().map(tally).collect())
+        Self(rules(protocol).into_iter().map(tally).collect())
     }
 
     /// Adds what the rules say of the case of that id.
@@ -95,13 +126,22 @@ impl Tally {
             let seen = self.examples.first().map_or("", |(_, seen)| seen);
             return Judgement::new(
                 Verdict::miss(level(self.rule)),
-                format!("broken in {} of {all} responses: {seen}", self.broken),
+                format!("broken in {} of {all} {}: {seen}", self.broken, self.what(all)),
             );
         }
         match all {
-            0 => Judgement::new(Verdict::Skip, "no response came to which it applies"),
-            1 => Judgement::new(Verdict::Pass, "held over 1 response"),
-            _ => Judgement::new(Verdict::Pass, format!("held over {all} responses")),
+            0 => Judgement::new(Verdict::Skip, "nothing came to which it applies"),
+            _ => Judgement::new(Verdict::Pass, format!("held over {all} {}", self.what(all))),
+        }
+    }
+
+    /// What it was held against: responses in HTTP/1.1, in HTTP/2 whatever its rules look at.
+    fn what(&self, count: u64) -> &'static str {
+        match (Protocol::of(self.rule.id), count) {
+            (Protocol::H1, 1) => "response",
+            (Protocol::H1, _) => "responses",
+            (Protocol::H2, 1) => "instance",
+            (Protocol::H2, _) => "instances",
         }
     }
 }
@@ -191,10 +231,10 @@ mod tests {
 
     #[test]
     fn a_rule_is_counted_once_with_its_first_examples() {
-        let mut watch = Watch::new();
+        let mut watch = Watch::new(Protocol::H1);
         for case in ["a", "b", "c", "d"] {
             let seen = transcript("HTTP/1.1 200 OK\r\n\r\n", End::Fin, Requests::default());
-            watch.add(case, Findings::of(&[seen], false));
+            watch.add(case, Findings::of(Protocol::H1, &[seen], false));
         }
         let date = watch.tallies().iter().find(|tally| tally.rule.id == "h1.passive.date-present");
         let examples: Vec<_> = date.unwrap().examples.iter().map(|(id, _)| id.as_str()).collect();
@@ -206,37 +246,46 @@ mod tests {
 
     #[test]
     fn a_rule_that_never_came_up_is_skipped() {
-        let watch = Watch::new();
+        let watch = Watch::new(Protocol::H1);
         assert_eq!(judgement(&watch, "h1.passive.allow-on-405").verdict, Verdict::Skip);
     }
 
     #[test]
     fn a_close_of_our_own_needs_no_announcement() {
-        let mut watch = Watch::new();
+        let mut watch = Watch::new(Protocol::H1);
         let ok = "HTTP/1.1 200 OK\r\n\r\n";
         let seen = transcript(ok, End::Fin, Requests::default());
         watch.add(
             "behind octets that are no request",
-            Findings::of(std::slice::from_ref(&seen), false),
+            Findings::of(Protocol::H1, std::slice::from_ref(&seen), false),
         );
         let mut requests = Requests::default();
         requests.sent(b"GET / HTTP/1.1\r\n\r\n");
         let mut seen = transcript(ok, End::Fin, requests);
         seen.we_closed_first = true;
-        watch.add("behind our own close", Findings::of(std::slice::from_ref(&seen), false));
+        watch.add(
+            "behind our own close",
+            Findings::of(Protocol::H1, std::slice::from_ref(&seen), false),
+        );
         assert_eq!(judgement(&watch, "h1.passive.close-announced").verdict, Verdict::Skip);
         seen.we_closed_first = false;
         seen.idle = IDLE * 2;
-        watch.add("behind an idle time", Findings::of(std::slice::from_ref(&seen), false));
+        watch.add(
+            "behind an idle time",
+            Findings::of(Protocol::H1, std::slice::from_ref(&seen), false),
+        );
         assert_eq!(judgement(&watch, "h1.passive.close-announced").verdict, Verdict::Skip);
         seen.idle = Duration::ZERO;
-        watch.add("by the peer's decision", Findings::of(std::slice::from_ref(&seen), false));
+        watch.add(
+            "by the peer's decision",
+            Findings::of(Protocol::H1, std::slice::from_ref(&seen), false),
+        );
         assert_eq!(judgement(&watch, "h1.passive.close-announced").verdict, Verdict::Warn);
     }
 
     #[test]
     fn every_rule_has_sound_metadata() {
-        for rule in monitor::rules() {
+        for rule in [Protocol::H1, Protocol::H2].map(rules).concat() {
             assert_eq!(meta(rule).verify(), Ok(()), "{}", rule.id);
         }
     }

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use falconry_fixtures::{Case, Loader, Meta, Protocol, Source};
-use falconry_wire::monitor;
 
 use crate::passive;
 use crate::suites::{self, CodeCase};
@@ -49,7 +48,8 @@ impl Entry {
 /// What is wrong with the files, each fault with its place.
 pub fn load(dir: Option<&Path>) -> Result<Vec<Entry>, String> {
     let code = suites::all();
-    let rules: Vec<_> = monitor::rules().map(passive::meta).collect();
+    let rules = [Protocol::H1, Protocol::H2].map(passive::rules).concat();
+    let rules: Vec<_> = rules.into_iter().map(passive::meta).collect();
     let mut loader = Loader::new(None);
     for meta in code.iter().map(|case| &case.meta).chain(&rules) {
         loader.reserve(&meta.id, Source { file: "falconry itself".into(), line: 1 });

@@ -186,10 +186,10 @@ async fn run_pass(pass: &Pass, settings: &Settings, chosen: &Chosen<'_>) -> Foun
     try_again_alone(pass, settings, &played, &mut attempts, &bar).await;
     bar.finish_and_clear();
 
-    let mut watch = Watch::new();
+    let mut watch = Watch::new(pass.protocol);
     watch.add(
         &target_id(pass.protocol, "answers"),
-        Findings::of(&first.transcripts(), is_tls(pass)),
+        Findings::of(pass.protocol, &first.transcripts(), is_tls(pass)),
     );
     for (entry, mut attempt) in played.iter().zip(attempts) {
         watch.add(entry.id(), std::mem::take(&mut attempt.findings));
@@ -348,7 +348,7 @@ async fn attempt(pass: &Pass, entry: &Entry, patience: Duration) -> Attempt {
         Entry::Passive(_) => (Judgement::pass(), Vec::new(), false),
     };
     let poor = !matches!(judgement.verdict, Verdict::Pass | Verdict::Note | Verdict::Skip);
-    let findings = Findings::of(&connections, is_tls(pass));
+    let findings = Findings::of(pass.protocol, &connections, is_tls(pass));
     if judgement.verdict.is_remarkable() {
         connections.iter_mut().for_each(Transcript::forget_messages);
     } else {

@@ -1,6 +1,8 @@
-// Node's own http module with as little on top as the capabilities need: what is judged is Node.
+// Node's own http and http2 modules with as little on top as the capabilities need: what is judged is Node.
 'use strict';
+const fs = require('fs');
 const http = require('http');
+const http2 = require('http2');
 
 const page = '<!DOCTYPE html><title>node</title>\n';
 
@@ -38,7 +40,7 @@ const refuse = (res, status, text) => {
   res.end(`${text}\n`);
 };
 
-const server = http.createServer((req, res) => {
+const answer = (req, res) => {
   // Node leaves the request target as it came; an application has to know the absolute form, and
   // to refuse one without a host or with user information.
   if (/^https?:\/\/(?:[/?#:]|$|[^/?#]*@)/i.test(req.url)) return refuse(res, 400, 'bad authority');
@@ -57,5 +59,14 @@ const server = http.createServer((req, res) => {
     return;
   }
   route(req, res);
-});
-server.listen(18084, '127.0.0.1', () => console.log('listening'));
+};
+
+// With a port as argument, HTTP/1.1 alone: a backend for others.
+const port = Number(process.argv[2] || 18084);
+http.createServer(answer).listen(port, '127.0.0.1', () => console.log('listening'));
+if (!process.argv[2]) {
+  const read = (name) => fs.readFileSync(`${process.env.PREFIX}/${name}.pem`);
+  http2.createServer(answer).listen(18184, '127.0.0.1');
+  http2.createSecureServer({ key: read('key'), cert: read('cert'), allowHTTP1: true }, answer)
+    .listen(18284, '127.0.0.1');
+}

@@ -285,6 +285,16 @@ impl Peer {
         }
     }
 
+    /// Reads nothing from now on, until [`Self::hear`]; waits then only let time pass.
+    pub fn deafen(&mut self) {
+        self.connection.set_deaf(true);
+    }
+
+    /// Reads again.
+    pub fn hear(&mut self) {
+        self.connection.set_deaf(false);
+    }
+
     /// Reads on for a while, whatever comes.
     pub async fn pause(&mut self, time: Duration) {
         self.connection.wait(Instant::now() + time, |_| false).await;

@@ -225,10 +225,12 @@ impl CaseResult {
 impl Report {
     /// Puts the verdicts of `other`, a run of the same cases against a second target, beside these.
     ///
-    /// They change nothing of the outcome: that is the target's alone.
+    /// They change nothing of the outcome: that is the target's alone. Where the second target was not
+    /// tried over the same transport, the verdict over another one stands beside.
     pub fn put_beside(&mut self, other: &Self) {
         for case in &mut self.cases {
-            let twin = other.cases.iter().find(|twin| twin.id == case.id);
+            let twins = || other.cases.iter().filter(|twin| twin.id == case.id);
+            let twin = twins().find(|twin| twin.transport == case.transport).or(twins().next());
             let result = |twin: &CaseResult| BesideResult {
                 verdict: twin.verdict,
                 reason: twin.reason.clone(),

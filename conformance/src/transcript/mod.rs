@@ -55,6 +55,9 @@ pub(crate) trait Follow {
     /// Takes note that nobody reads on: what is unfinished stays so.
     fn cut(&mut self, by: &str);
 
+    /// Takes note that we close our direction, or the whole connection.
+    fn leave(&mut self) {}
+
     /// What the protocol has us send in answer, once; empty where that has to wait.
     fn answers(&mut self) -> Vec<u8> {
         Vec::new()
@@ -117,7 +120,10 @@ impl Transcript {
     pub(crate) fn forget_messages(&mut self) {
         match &mut self.messages {
             Messages::Http1(exchange) => *exchange = h1::Exchange::default(),
-            Messages::Http2(exchange) => exchange.seen = h2::Seen::default(),
+            Messages::Http2(exchange) => {
+                exchange.seen = h2::Seen::default();
+                exchange.monitor = None;
+            }
         }
     }
 

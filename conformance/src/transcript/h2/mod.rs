@@ -18,6 +18,7 @@ pub use seen::{FrameSeen, GoAway, Seen, StreamSeen, WindowSeen};
 pub use trace::{Trace, TraceLine};
 
 use falconry_fixtures::h2::Seen as Short;
+use falconry_wire::monitor::h2::{self as monitor, Monitor};
 
 use super::{Follow, Messages, Way};
 use received::Received;
@@ -30,6 +31,8 @@ pub struct Exchange {
     pub seen: Seen,
     /// The frames of both directions, as far as they are kept.
     pub trace: Trace,
+    /// What the passive rules saw.
+    pub(crate) monitor: Option<Monitor>,
 }
 
 /// What we answer by ourselves.
@@ -47,12 +50,18 @@ pub(crate) struct Follower {
     received: Received,
     sent: Sent,
     trace: Trace,
+    monitor: Monitor,
 }
 
 impl Follower {
     /// Follows a connection on which we behave like that.
     pub(crate) fn new(manners: Manners) -> Self {
-        Self { received: Received::new(manners), sent: Sent::default(), trace: Trace::default() }
+        Self {
+            received: Received::new(manners),
+            sent: Sent::default(),
+            trace: Trace::default(),
+            monitor: Monitor::new(),
+        }
     }
 
     /// What the peer sent so far.
@@ -78,6 +87,7 @@ impl Follower {
 
 impl Follow for Follower {
     fn sent(&mut self, at: Duration, octets: &[u8]) {
+        self.monitor.sent(octets);
         let (received, trace) = (&mut self.received, &mut self.trace);
         self.sent.take(octets, &mut |frame, missing| {
             received.announced(&frame);
@@ -86,15 +96,21 @@ impl Follow for Follower {
     }
 
     fn feed(&mut self, at: Duration, octets: &[u8]) {
+        self.monitor.received(octets);
         self.received.feed(at, octets, &mut self.trace);
     }
 
     fn close(&mut self, clean: bool) {
+        self.monitor.end(if clean { monitor::End::Fin } else { monitor::End::Reset });
         self.received.close(clean);
     }
 
     fn cut(&mut self, by: &str) {
         self.received.cut(by);
+    }
+
+    fn leave(&mut self) {
+        self.monitor.end(monitor::End::Ours);
     }
 
     // RFC 9113 §4.3: nothing may stand between the frames of a field block, and nothing at all within a
@@ -105,7 +121,8 @@ impl Follow for Follower {
 
     fn finish(&mut self) -> Messages {
         let trace = std::mem::take(&mut self.trace);
-        Messages::Http2(Box::new(Exchange { seen: self.received.finish(), trace }))
+        let monitor = Some(std::mem::take(&mut self.monitor));
+        Messages::Http2(Box::new(Exchange { seen: self.received.finish(), trace, monitor }))
     }
 }
 

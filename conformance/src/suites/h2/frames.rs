@@ -1,0 +1,193 @@
+//! Frame sizes that depend on what the server announces, or on how long a field block becomes
+//! (RFC 9113 §4.2).
+
+use falconry_fixtures::{Level, Meta};
+use falconry_wire::h2::{
+    DEFAULT_MAX_FRAME_SIZE, ErrorCode, Flags, FrameType, RawFrame, SettingId,
+};
+
+use super::CodeCase;
+use super::abuse_flood::{get, on};
+use crate::probe::h2::{Opening, Peer};
+use crate::probe::{Miss, Probe};
+use crate::run;
+
+pub(super) fn cases() -> Vec<CodeCase> {
+    let why = "What exceeds the announced size is not read; a server that tries has to find memory for it.";
+    vec![
+        CodeCase::new(
+            Meta::new(
+                "h2.frames.headers-of-16384",
+                Level::Must,
+                "HEADERS of 16384 octets",
+                "Every receiver takes frames of 2^14 octets; what is too much for a request is refused as a request.",
+            )
+            .rfc(9113, "4.2")
+            .covers(&["rfc9113-4.2-1"]),
+            run!(headers_of_16384),
+        ),
+        CodeCase::new(
+            Meta::new(
+                "h2.frames.too-large-data",
+                Level::Must,
+                "DATA of one octet more than announced, on an open stream",
+                why,
+            )
+            .rfc(9113, "4.2")
+            .covers(&["rfc9113-4.2-2"]),
+            run!(data_too_large),
+        ),
+        CodeCase::new(
+            too_large("headers", "HEADERS", why),
+            run!(headers_too_large),
+        ),
+        CodeCase::new(
+            too_large("continuation", "CONTINUATION", why),
+            run!(continuation_too_large),
+        ),
+        CodeCase::new(
+            too_large("trailers", "HEADERS with trailers", why),
+            run!(trailers_too_large),
+        ),
+        CodeCase::new(
+            too_large("settings", "SETTINGS", why),
+            run!(settings_too_large),
+        ),
+        CodeCase::new(
+            too_large("goaway", "GOAWAY", why),
+            run!(goaway_too_large),
+        ),
+        CodeCase::new(
+            too_large("unknown-type", "a frame of an unknown type on stream 0", why),
+            run!(unknown_too_large),
+        ),
+    ]
+}
+
+fn too_large(name: &str, what: &str, why: &str) -> Meta {
+    Meta::new(
+        &format!("h2.frames.too-large-{name}"),
+        Level::Must,
+        &format!("{what}, one octet longer than announced"),
+        why,
+    )
+    .rfc(9113, "4.2")
+    .covers(&["rfc9113-4.2-2", "rfc9113-4.2-3"])
+}
+
+async fn headers_of_16384(probe: &Probe) -> Result<(), Miss> {
+    let mut headers = get(probe)?;
+    let mut block = headers.payload.to_vec();
+    // Four fields `x`, none of them beyond what HTTP/1.1 servers take as a line; see RFC 7541 §6.2.2.
+    let rest = (DEFAULT_MAX_FRAME_SIZE as usize).saturating_sub(block.len());
+    for part in [rest / 4, rest / 4, rest / 4, rest - rest / 4 * 3] {
+        let value = part.saturating_sub(6);
+        let long = value.saturating_sub(127);
+        block.extend_from_slice(&[0x00, 0x01, b'x', 0x7f]);
+        block.extend_from_slice(&[0x80 | (long & 0x7f) as u8, (long >> 7) as u8]);
+        block.resize(block.len() + value, b'a');
+    }
+    headers.payload = block.into();
+    let mut peer = probe.h2().await?;
+    peer.send_frames(&[headers]).await?;
+    peer.send("HEADERS 3 +END_STREAM +END_HEADERS {get}").await?;
+    peer.expect_any(&[
+        "1=2xx/4xx 3=2xx alive",
+        "1=PROTOCOL_ERROR/REFUSED_STREAM/ENHANCE_YOUR_CALM/INTERNAL_ERROR 3=2xx alive",
+    ])
+    .await
+}
+
+async fn data_too_large(probe: &Probe) -> Result<(), Miss> {
+    let mut peer = open_stream(probe).await?;
+    let data = too_long(&peer, FrameType::DATA, Flags::NONE, 1)?;
+    peer.send_frames(&[data]).await?;
+    // Where the announced size is above the window, that fault may be told as well.
+    let is_beyond_window = max_frame_size(&peer) >= 0xffff;
+    match peer.expect("stream-error 1 FRAME_SIZE_ERROR").await {
+        Err(_) if is_beyond_window && is_flow_control(&peer) => Ok(()),
+        verdict => verdict,
+    }
+}
+
+fn is_flow_control(peer: &Peer) -> bool {
+    let seen = peer.seen();
+    let codes = [
+        seen.goaway().map(|goaway| goaway.code),
+        seen.stream(1).and_then(|stream| stream.reset),
+    ];
+    codes.contains(&Some(ErrorCode::FLOW_CONTROL_ERROR))
+}
+
+async fn headers_too_large(probe: &Probe) -> Result<(), Miss> {
+    let mut peer = open_stream(probe).await?;
+    let flags = Flags::END_STREAM | Flags::END_HEADERS;
+    let headers = too_long(&peer, FrameType::HEADERS, flags, 3)?;
+    refused(&mut peer, &[headers]).await
+}
+
+async fn continuation_too_large(probe: &Probe) -> Result<(), Miss> {
+    let mut peer = open_stream(probe).await?;
+    let start = RawFrame { flags: Flags::END_STREAM, ..on(3, &get(probe)?) };
+    let rest = too_long(&peer, FrameType::CONTINUATION, Flags::END_HEADERS, 3)?;
+    refused(&mut peer, &[start, rest]).await
+}
+
+async fn trailers_too_large(probe: &Probe) -> Result<(), Miss> {
+    let mut peer = open_stream(probe).await?;
+    let flags = Flags::END_STREAM | Flags::END_HEADERS;
+    let trailers = too_long(&peer, FrameType::HEADERS, flags, 1)?;
+    refused(&mut peer, &[trailers]).await
+}
+
+async fn settings_too_large(probe: &Probe) -> Result<(), Miss> {
+    let mut peer = open_stream(probe).await?;
+    let mut settings = too_long(&peer, FrameType::SETTINGS, Flags::NONE, 0)?;
+    // As many whole settings as it takes, unknown ones.
+    let len = settings.payload.len().next_multiple_of(6);
+    settings.payload = [0x40, 0x40, 0, 0, 0, 1].repeat(len / 6).into();
+    refused(&mut peer, &[settings]).await
+}
+
+async fn goaway_too_large(probe: &Probe) -> Result<(), Miss> {
+    let mut peer = open_stream(probe).await?;
+    let goaway = too_long(&peer, FrameType::GOAWAY, Flags::NONE, 0)?;
+    refused(&mut peer, &[goaway]).await
+}
+
+async fn unknown_too_large(probe: &Probe) -> Result<(), Miss> {
+    let mut peer = open_stream(probe).await?;
+    let unknown = too_long(&peer, FrameType(0xfa), Flags::NONE, 0)?;
+    refused(&mut peer, &[unknown]).await
+}
+
+async fn refused(peer: &mut Peer, frames: &[RawFrame]) -> Result<(), Miss> {
+    peer.send_frames(frames).await?;
+    peer.expect("connection-error FRAME_SIZE_ERROR").await
+}
+
+/// A connection whose stream 1 is open and stays so, and whose settings are known.
+async fn open_stream(probe: &Probe) -> Result<Peer, Miss> {
+    let mut peer = probe.h2_open(&Opening::with("SETTINGS 0 INITIAL_WINDOW_SIZE=0")).await?;
+    peer.wait("settings").await?;
+    peer.send("HEADERS 1 +END_HEADERS {get}").await?;
+    peer.alive().await?;
+    Ok(peer)
+}
+
+/// A frame of one octet more than the server announces: zeros, which begin a field block as badly as
+/// any other payload.
+fn too_long(peer: &Peer, kind: FrameType, flags: Flags, stream: u32) -> Result<RawFrame, Miss> {
+    let size = max_frame_size(peer);
+    if size > LARGEST {
+        return Err(Miss::skip(format!("{size} octets are more than this case sends")));
+    }
+    Ok(RawFrame::new(kind, flags, stream, vec![0; size as usize + 1]))
+}
+
+fn max_frame_size(peer: &Peer) -> u32 {
+    peer.seen().setting(SettingId::MAX_FRAME_SIZE).unwrap_or(DEFAULT_MAX_FRAME_SIZE)
+}
+
+/// The largest frame that is exceeded, in octets.
+const LARGEST: u32 = 2 * 1024 * 1024;
