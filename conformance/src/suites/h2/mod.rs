@@ -1,5 +1,6 @@
 //! HTTP/2: cases in code, by topic.
 
+mod goaway;
 mod ping;
 mod reset;
 mod settings;
@@ -8,5 +9,5 @@ use super::CodeCase;
 
 /// All of them.
 pub(super) fn cases() -> Vec<CodeCase> {
-    [ping::cases(), reset::cases(), settings::cases()].concat()
+    [goaway::cases(), ping::cases(), reset::cases(), settings::cases()].concat()
 }
