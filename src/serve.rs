@@ -203,7 +203,7 @@ fn make_acceptor(args: &ServeArgs) -> Result<Acceptor> {
             certificate.server_config()?
         }
     };
-    Ok(config.alpn(&[b"http/1.1"]).build()?)
+    Ok(config.alpn(&[b"h2", b"http/1.1"]).build()?)
 }
 
 fn announce(running: &Running) -> Result<()> {

@@ -38,7 +38,8 @@ pub fn read<'a>(
     ids: impl Iterator<Item = &'a str> + Clone,
 ) -> Result<KnownSet, String> {
     let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
-    for id in file.known.keys() {
+    for key in file.known.keys() {
+        let id = key.strip_suffix("@tls").unwrap_or(key);
         if !ids.clone().any(|known| known == id) {
             let near = near(id, ids.clone());
             let hint = if near.is_empty() {
@@ -59,19 +60,24 @@ pub fn write(cases: &[CaseResult], before: &KnownSet) -> String {
         "# Known deviations of the target, for `falconry check --baseline`.\n\
          # One that has another verdict counts as news; one that passes again is reported.\n",
     );
-    let mut verdicts: BTreeMap<&str, Verdict> =
-        before.iter().map(|(id, known)| (id.as_str(), known.verdict)).collect();
+    let mut verdicts: BTreeMap<String, Verdict> =
+        before.iter().map(|(id, known)| (id.clone(), known.verdict)).collect();
     for case in cases {
         match case.verdict {
             Verdict::Skip => None,
-            verdict if verdict.is_deviation() => verdicts.insert(&case.id, verdict),
-            _ => verdicts.remove(case.id.as_str()),
+            verdict if verdict.is_deviation() => verdicts.insert(case.key().into(), verdict),
+            _ => verdicts.remove(&*case.key()),
         };
     }
+    // An entry without a transport stands for both.
+    let plain = verdicts.clone();
+    verdicts.retain(|key, verdict| {
+        key.strip_suffix("@tls").is_none_or(|id| plain.get(id) != Some(&*verdict))
+    });
     for (id, verdict) in verdicts {
         // Writing to a string does not fail.
         let _ = write!(text, "\n[known.\"{id}\"]\nverdict = \"{verdict}\"\n");
-        if let Some(reason) = before.get(id).and_then(|known| known.reason.as_ref()) {
+        if let Some(reason) = before.get(&id).and_then(|known| known.reason.as_ref()) {
             let _ = writeln!(text, "reason = {}", quoted(reason));
         }
     }

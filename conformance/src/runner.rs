@@ -17,7 +17,7 @@ use crate::passive::{Findings, Watch};
 use crate::play::play;
 use crate::probe::{Miss, MissKind, Opening, Probe};
 use crate::registry::Entry;
-use crate::report::{CaseResult, Kind, PassResult, Report, Unmet};
+use crate::report::{CaseResult, Kind, Measurement, PassResult, Report, Unmet};
 use crate::transcript::{Transcript, Way};
 
 /// The server under test, and how it is reached.
@@ -108,8 +108,15 @@ async fn run_here(
         report.cases.clone_from(cases);
     }
     report.cases.sort_by(|left, right| left.id.cmp(&right.id));
+    let in_the_clear = |protocol| {
+        let spoken = |pass: &PassResult| pass.unspoken.is_none() && pass.protocol == protocol;
+        let is_clear = |pass: &PassResult| pass.transport == Transport::Cleartext;
+        report.passes.iter().any(|pass| spoken(pass) && is_clear(pass))
+    };
     for case in &mut report.cases {
-        case.known = settings.known.get(&case.id).cloned();
+        case.is_twin = case.transport == Transport::Tls && in_the_clear(case.protocol);
+        let known = settings.known.get(&*case.key()).or_else(|| settings.known.get(&case.id));
+        case.known = known.cloned();
     }
     report.took = started.elapsed();
     report
@@ -240,6 +247,8 @@ struct Attempt {
     connections: Vec<Transcript>,
     /// What the passive rules say of them.
     findings: Findings,
+    /// What the case measured.
+    measurements: Vec<Measurement>,
     /// Whether more patience might have given another verdict.
     in_doubt: bool,
     took: Duration,
@@ -312,6 +321,7 @@ async fn guarded(pass: &Pass, entry: &Rc<Entry>, patience: Duration) -> Attempt 
         judgement: Judgement::new(Verdict::Broken, format!("the case itself failed: {error}")),
         connections: Vec::new(),
         findings: Findings::default(),
+        measurements: Vec::new(),
         in_doubt: false,
         took: Duration::ZERO,
     });
@@ -321,13 +331,14 @@ async fn guarded(pass: &Pass, entry: &Rc<Entry>, patience: Duration) -> Attempt 
 
 async fn attempt(pass: &Pass, entry: &Entry, patience: Duration) -> Attempt {
     let took = Duration::ZERO;
+    let mut measurements = Vec::new();
     let lacks = entry.meta().lacks(&pass.values);
     if !lacks.is_empty() {
         let lacks: Vec<_> = lacks.iter().map(|need| format!("`{need}`")).collect();
         let reason = format!("the target does not offer {}", lacks.join(" and "));
         let judgement = Judgement::new(Verdict::Skip, reason);
         let (connections, findings) = (Vec::new(), Findings::default());
-        return Attempt { judgement, connections, findings, in_doubt: false, took };
+        return Attempt { judgement, connections, findings, measurements, in_doubt: false, took };
     }
     let (judgement, mut connections, timed_out) = match entry {
         Entry::Data(case) => match play(case, &*pass.dial, &pass.values, patience).await {
@@ -343,6 +354,7 @@ async fn attempt(pass: &Pass, entry: &Entry, patience: Duration) -> Attempt {
             let result = (case.run)(&probe).await;
             let doubtful = |miss: &Miss| matches!(miss.kind, MissKind::TimedOut | MissKind::Broken);
             let timed_out = result.as_ref().is_err_and(doubtful);
+            measurements = probe.measurements();
             (judge_code(case.meta.level, result), probe.transcripts(), timed_out)
         }
         Entry::Passive(_) => (Judgement::pass(), Vec::new(), false),
@@ -355,7 +367,8 @@ async fn attempt(pass: &Pass, entry: &Entry, patience: Duration) -> Attempt {
         // What passed needs no proof.
         connections = Vec::new();
     }
-    Attempt { judgement, connections, findings, in_doubt: timed_out && poor, took }
+    let in_doubt = timed_out && poor;
+    Attempt { judgement, connections, findings, measurements, in_doubt, took }
 }
 
 /// GET of the root works: without that nothing can be judged.
@@ -415,8 +428,8 @@ fn case_result(entry: &Entry, attempt: Attempt) -> CaseResult {
         Entry::Code(_) => Kind::Code,
         Entry::Passive(_) => Kind::Passive,
     };
-    let Attempt { judgement, connections, took, .. } = attempt;
-    result_of(entry.meta(), kind, judgement, connections, took)
+    let Attempt { judgement, connections, measurements, took, .. } = attempt;
+    CaseResult { measurements, ..result_of(entry.meta(), kind, judgement, connections, took) }
 }
 
 fn rule_results(watch: &Watch, protocol: Protocol, chosen: &[&Entry]) -> Vec<CaseResult> {

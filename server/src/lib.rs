@@ -2,7 +2,7 @@
 //!
 //! - [`host`]: workers, listeners, start and shutdown;
 //! - [`connection`]: what stands between an accepted socket and a protocol;
-//! - `protocol`: the engines, HTTP/1.1 for now;
+//! - `protocol`: the engines, HTTP/1.1 and HTTP/2;
 //! - [`application`]: what the server calls for each request;
 //! - [`semantics`]: RFC 9110 for handlers: preconditions, ranges, negotiation;
 //! - [`mod@reference`]: the bundled application, the target contract of the conformance suite.
@@ -33,5 +33,6 @@ pub mod reference;
 pub mod semantics;
 
 pub use falconry_wire::h1::Profile;
-pub use host::{Endpoint, Listening, Running, Server};
-pub use limits::{DataRate, Limits};
+pub use host::{Endpoint, HttpProtocols, Listening, Running, Server};
+pub use limits::{DataRate, Http2Limits, KeepAlivePing, Limits};
+pub use protocol::h2::{Allowance, BlockFault, Budget, Budgets, Http2Fault, StateFault};

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::protocol::h2::Budgets;
+
 /// A lowest average rate, with a grace period before it counts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DataRate {
@@ -67,6 +69,64 @@ pub struct Limits {
     pub connections: Option<u64>,
     /// Upgraded connections of the whole server, which no longer count above. Default `None`.
     pub upgraded_connections: Option<u64>,
+    /// What HTTP/2 has beside all these.
+    pub http2: Http2Limits,
+}
+
+/// What a client may ask of an HTTP/2 connection. Defaults are Kestrel's where it has the limit.
+#[derive(Clone, Debug)]
+pub struct Http2Limits {
+    /// Streams that a client may have open at a time (SETTINGS_MAX_CONCURRENT_STREAMS). Default 100:
+    /// RFC 9113 §6.5.2 advises no less. Further ones are refused with REFUSED_STREAM.
+    pub streams: u32,
+    /// Octets of the client's dynamic table (SETTINGS_HEADER_TABLE_SIZE), and the most of ours.
+    /// Default 4096, the protocol's own.
+    pub table_size: u32,
+    /// Largest payload of a frame (SETTINGS_MAX_FRAME_SIZE), 2^14 to 2^24-1. Default 2^14.
+    pub frame_size: u32,
+    /// Octets in flight on a connection, from 65 535 to 2^31-1. Default 1 MiB.
+    pub connection_window: u32,
+    /// Octets in flight on a stream (SETTINGS_INITIAL_WINDOW_SIZE), from 65 535 to 2^31-1. Default
+    /// 768 KiB: this is what a stream may cost whose content nobody reads.
+    pub stream_window: u32,
+    /// Most CONTINUATION frames of a field block. Default 128: more than a block needs that is sent
+    /// in pieces of an octet.
+    pub continuations: u32,
+    /// Most settings in one SETTINGS frame. Default 64: ten times what is registered.
+    pub settings_entries: usize,
+    /// How long a client may take to acknowledge SETTINGS. Default 10 s. Exceeding it ends the
+    /// connection with SETTINGS_TIMEOUT.
+    pub settings_timeout: Duration,
+    /// Whether the server asks for signs of life. Default no.
+    pub ping: Option<KeepAlivePing>,
+    /// How much of what is costly and useless a client may do.
+    pub budgets: Budgets,
+}
+
+/// PING frames of the server's own (RFC 9113 §6.7).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KeepAlivePing {
+    /// Sent when so long no frame came.
+    pub delay: Duration,
+    /// Any frame has to come within this time, or the connection ends. Kestrel's default is 20 s.
+    pub timeout: Duration,
+}
+
+impl Default for Http2Limits {
+    fn default() -> Self {
+        Self {
+            streams: 100,
+            table_size: 4096,
+            frame_size: 1 << 14,
+            connection_window: 1 << 20,
+            stream_window: 768 << 10,
+            continuations: 128,
+            settings_entries: 64,
+            settings_timeout: Duration::from_secs(10),
+            ping: None,
+            budgets: Budgets::default(),
+        }
+    }
 }
 
 impl Default for Limits {
@@ -85,6 +145,7 @@ impl Default for Limits {
             response_rate: rate,
             connections: None,
             upgraded_connections: None,
+            http2: Http2Limits::default(),
         }
     }
 }

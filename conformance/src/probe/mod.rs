@@ -26,15 +26,20 @@ mod miss;
 mod request;
 
 use std::cell::RefCell;
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
 use falconry_fixtures::{Capability, Values};
+use falconry_transport::Stream;
 
 use crate::connection::{Connection, Recorded};
 use crate::dial::Dial;
+use crate::report::Measurement;
 use crate::transcript::h1::Follower;
 use crate::transcript::{Response, Transcript, h2 as transcript_h2};
+
+pub use falconry_transport::tls::{ClientOptions, TlsInfo, TlsVersion, Trust};
 
 pub use expect::expect_equal;
 pub use h1::Peer;
@@ -42,18 +47,40 @@ pub use h2::Opening;
 pub use miss::{Miss, MissKind};
 pub use request::Request;
 
+/// How a TLS handshake of [`Probe::tls_with`] ended.
+pub enum Handshake<'a> {
+    /// It was done.
+    Done(Secured<'a>),
+    /// It failed, for this reason.
+    Refused(String),
+}
+
+/// A TLS connection on which nothing was sent yet.
+pub struct Secured<'a> {
+    probe: &'a Probe,
+    stream: Box<dyn Stream>,
+    info: TlsInfo,
+}
+
 /// A case's way to the target.
 pub struct Probe {
     dial: Rc<dyn Dial>,
     values: Rc<Values>,
     patience: Duration,
     records: RefCell<Vec<Rc<dyn Recorded>>>,
+    measurements: RefCell<Vec<Measurement>>,
 }
 
 impl Probe {
     /// A way to the target that `dial` reaches, waiting for up to `patience` each time.
     pub fn new(dial: Rc<dyn Dial>, values: Rc<Values>, patience: Duration) -> Self {
-        Self { dial, values, patience, records: RefCell::default() }
+        Self {
+            dial,
+            values,
+            patience,
+            records: RefCell::default(),
+            measurements: RefCell::default(),
+        }
     }
 
     /// The target's authority, as it stands in Host.
@@ -88,9 +115,42 @@ impl Probe {
     pub async fn open(&self) -> Result<Peer, Miss> {
         let follower = Follower::default();
         let connection = Connection::open(self.dial.dial(), follower, self.patience).await;
-        let connection = connection.map_err(Miss::broken)?;
+        Ok(self.h1_over(connection.map_err(Miss::broken)?))
+    }
+
+    fn h1_over(&self, connection: Connection<Follower>) -> Peer {
         self.records.borrow_mut().push(connection.record());
-        Ok(Peer::new(connection, self.values.host.clone(), self.patience))
+        Peer::new(connection, self.values.host.clone(), self.patience)
+    }
+
+    /// Keeps a number that the case found out, `requests until stopped` say, for the reports.
+    pub fn measure(&self, what: impl Into<String>, number: u64) {
+        self.measurements.borrow_mut().push(Measurement { what: what.into(), number });
+    }
+
+    /// What was measured.
+    pub(crate) fn measurements(&self) -> Vec<Measurement> {
+        self.measurements.borrow().clone()
+    }
+
+    /// Does a TLS handshake with options of the case's own, and sends nothing behind it.
+    ///
+    /// # Errors
+    /// A skip, where the target is not reached over TLS; the case is broken where it is not reached at
+    /// all.
+    pub async fn tls_with(&self, options: ClientOptions) -> Result<Handshake<'_>, Miss> {
+        let dialing = self.dial.dial_tls(options);
+        match tokio::time::timeout(self.patience * TLS_PATIENCE, dialing).await {
+            Ok(Ok(Ok((stream, info)))) => {
+                Ok(Handshake::Done(Secured { probe: self, stream, info }))
+            }
+            Ok(Ok(Err(error))) => Ok(Handshake::Refused(error.to_string())),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                Err(Miss::skip("the target is not reached over TLS"))
+            }
+            Ok(Err(error)) => Err(Miss::broken(format!("cannot connect: {error}"))),
+            Err(_) => Err(Miss::timed_out("expected the end of a TLS handshake, got silence")),
+        }
     }
 
     /// Opens a connection of HTTP/2: the preface and empty SETTINGS are sent.
@@ -108,7 +168,14 @@ impl Probe {
     pub async fn h2_open(&self, opening: &Opening) -> Result<h2::Peer, Miss> {
         let follower = transcript_h2::Follower::new(opening.manners());
         let connection = Connection::open(self.dial.dial(), follower, self.patience).await;
-        let connection = connection.map_err(Miss::broken)?;
+        self.h2_over(connection.map_err(Miss::broken)?, opening).await
+    }
+
+    async fn h2_over(
+        &self,
+        connection: Connection<transcript_h2::Follower>,
+        opening: &Opening,
+    ) -> Result<h2::Peer, Miss> {
         self.records.borrow_mut().push(connection.record());
         h2::Peer::begin(connection, opening, Rc::clone(&self.values), self.patience).await
     }
@@ -142,3 +209,27 @@ impl Probe {
         self.records.borrow().iter().map(|record| record.finish()).collect()
     }
 }
+
+impl Secured<'_> {
+    /// What the handshake agreed on: version, cipher suite, protocol.
+    pub fn info(&self) -> &TlsInfo {
+        &self.info
+    }
+
+    /// Goes on with HTTP/2.
+    ///
+    /// # Errors
+    /// As for [`Probe::h2`].
+    pub async fn h2(self, opening: &Opening) -> Result<h2::Peer, Miss> {
+        let follower = transcript_h2::Follower::new(opening.manners());
+        self.probe.h2_over(Connection::over(self.stream, follower), opening).await
+    }
+
+    /// Goes on with HTTP/1.1.
+    pub fn h1(self) -> Peer {
+        self.probe.h1_over(Connection::over(self.stream, Follower::default()))
+    }
+}
+
+/// How many times the patience of a wait a handshake may take: it costs several round trips.
+const TLS_PATIENCE: u32 = 4;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::transcript::h2::TraceLine;
 use crate::transcript::{MAX_KEPT, Transcript, Way};
 
 /// Octets in the escapes of strings: printable ASCII as it is, `\r`, `\n`, `\t`, `\\`, others `\xNN`.
@@ -22,22 +23,67 @@ pub(crate) fn escape_octets(octets: &[u8]) -> String {
 }
 
 /// Octets as lines, each ended by its escaped line end; at most `max` octets, with a word on the rest.
-pub(super) fn escaped_lines(octets: &[u8], total: u64, max: usize) -> Vec<String> {
+fn escaped_lines(octets: &[u8], total: u64, max: usize) -> Vec<String> {
     let shown = octets.get(..max).unwrap_or(octets);
     let mut lines: Vec<_> =
         shown.split_inclusive(|octet| *octet == b'\n').map(escape_octets).collect();
     for line in &mut lines {
-        if let Some((at, _)) = line.char_indices().nth(MAX_LINE) {
-            let rest = line.len() - at;
-            line.truncate(at);
-            _ = write!(line, "… {rest} more");
-        }
+        cut(line, MAX_LINE);
     }
     let rest = total.saturating_sub(shown.len() as u64);
     if rest > 0 {
         lines.push(format!("… {rest} more octets"));
     }
     lines
+}
+
+/// What happened on a connection, a line each with its direction: octets in HTTP/1.1, first those sent,
+/// and frames with their times in HTTP/2. At most `max` octets of a direction are shown.
+pub(super) fn shown(connection: &Transcript, max: usize) -> Vec<(Way, String)> {
+    let octets = |way| {
+        let total = match way {
+            Way::Sent => connection.sent,
+            Way::Received => connection.received,
+        };
+        escaped_lines(&connection.octets(way), total, max).into_iter().map(move |line| (way, line))
+    };
+    let Some(trace) = connection.h2().map(|exchange| &exchange.trace) else {
+        return [Way::Sent, Way::Received].into_iter().flat_map(octets).collect();
+    };
+    let line = |line: TraceLine| {
+        let mut text = line.text;
+        cut(&mut text, MAX_FRAME);
+        (line.way, format!("{:.3} {text}", line.at.as_secs_f64()))
+    };
+    let mut lines: Vec<_> = trace.first().map(line).collect();
+    // What are no frames is shown as it is.
+    for way in [Way::Sent, Way::Received] {
+        if !lines.iter().any(|(other, _)| *other == way) {
+            lines.extend(octets(way));
+        }
+    }
+    if trace.left_out() > 0 {
+        lines.push((Way::Received, format!("… {} frames of both directions", trace.left_out())));
+    }
+    lines.extend(trace.last().map(line));
+    lines
+}
+
+/// The mark of a direction.
+pub(super) const fn mark(way: Way) -> &'static str {
+    match way {
+        Way::Sent => ">",
+        Way::Received => "<",
+    }
+}
+
+/// Cuts a line, with a word on the rest.
+fn cut(line: &mut String, max: usize) {
+    if let Some((at, _)) = line.char_indices().nth(max) {
+        let rest = line.len() - at;
+        line.truncate(at);
+        _ = write!(line, "… {rest} more");
+    }
 }
 
 /// One line of shell that sends the same octets at the same pace; `None` where they are too many.
@@ -76,6 +122,9 @@ pub(super) fn reproduction(transcript: &Transcript, shell: &str) -> Option<Strin
 
 /// Characters of a line that are shown.
 const MAX_LINE: usize = 200;
+
+/// Characters of a frame that are shown.
+const MAX_FRAME: usize = 400;
 
 /// Octets that still make a command one would paste.
 const MAX_REPRODUCED: u64 = 4096;

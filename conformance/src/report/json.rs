@@ -1,11 +1,14 @@
 //! The report for programs; `docs/report-schema.md` describes it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{CaseResult, Report};
+use super::{CaseResult, Measurement, PassResult, Report};
 use crate::judge::Verdict;
+use crate::pass::protocol_name;
+use crate::transcript::h2::{Trace, TraceLine};
 use crate::transcript::{End, Transcript, Way};
 
 /// The report as JSON, in version 1 of its schema.
@@ -32,8 +35,9 @@ pub fn write_json(report: &Report) -> String {
         },
         took_ms: millis(report.took),
         summary: Verdict::ALL.iter().map(|v| (v.name(), report.count(*v))).collect(),
-        failures: report.failures().map(|case| case.id.as_str()).collect(),
-        mended: mended.map(|case| case.id.as_str()).collect(),
+        passes: report.passes.iter().map(pass).collect(),
+        failures: report.failures().map(CaseResult::key).collect(),
+        mended: mended.map(CaseResult::key).collect(),
         cases: report.cases.iter().map(|result| case(result, report)).collect(),
     };
     // Maps have string keys and nothing is fallible: this document always serialises.
@@ -57,8 +61,9 @@ struct Document<'a> {
     limits: Limits,
     took_ms: u64,
     summary: BTreeMap<&'static str, usize>,
-    failures: Vec<&'a str>,
-    mended: Vec<&'a str>,
+    passes: Vec<Pass<'a>>,
+    failures: Vec<Cow<'a, str>>,
+    mended: Vec<Cow<'a, str>>,
     cases: Vec<Case<'a>>,
 }
 
@@ -66,6 +71,15 @@ struct Document<'a> {
 struct BesideTarget<'a> {
     target: &'a str,
     baseline: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Pass<'a> {
+    protocol: &'static str,
+    transport: &'static str,
+    unspoken: Option<&'a str>,
+    demanded: bool,
+    took_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -78,6 +92,9 @@ struct Limits {
 #[derive(Serialize)]
 struct Case<'a> {
     id: &'a str,
+    key: Cow<'a, str>,
+    protocol: &'static str,
+    transport: &'static str,
     topic: &'a str,
     title: &'a str,
     kind: &'static str,
@@ -89,6 +106,7 @@ struct Case<'a> {
     known: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     beside: Option<BesideVerdict<'a>>,
+    measurements: Vec<Measured<'a>>,
     lacks: &'a [String],
     examples: &'a [String],
     took_ms: u64,
@@ -103,11 +121,28 @@ struct BesideVerdict<'a> {
 }
 
 #[derive(Serialize)]
+struct Measured<'a> {
+    what: &'a str,
+    number: u64,
+}
+
+#[derive(Serialize)]
 struct Connection {
     end: &'static str,
     sent: u64,
     received: u64,
     pieces: Vec<Piece>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames: Option<Vec<Frame>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames_left_out: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Frame {
+    at_ms: u64,
+    way: &'static str,
+    frame: String,
 }
 
 #[derive(Serialize)]
@@ -121,6 +156,9 @@ fn case<'a>(case: &'a CaseResult, report: &'a Report) -> Case<'a> {
     let beside = report.beside.as_ref().zip(case.beside.as_ref());
     Case {
         id: &case.id,
+        key: case.key(),
+        protocol: protocol_name(case.protocol),
+        transport: case.transport.name(),
         topic: case.topic(),
         title: &case.title,
         kind: case.kind.name(),
@@ -135,6 +173,7 @@ fn case<'a>(case: &'a CaseResult, report: &'a Report) -> Case<'a> {
             verdict: result.verdict,
             reason: result.reason.as_deref(),
         }),
+        measurements: case.measurements.iter().map(measured).collect(),
         lacks: &case.lacks,
         examples: &case.examples,
         took_ms: millis(case.took),
@@ -142,13 +181,36 @@ fn case<'a>(case: &'a CaseResult, report: &'a Report) -> Case<'a> {
     }
 }
 
+fn pass(pass: &PassResult) -> Pass<'_> {
+    Pass {
+        protocol: protocol_name(pass.protocol),
+        transport: pass.transport.name(),
+        unspoken: pass.unspoken.as_ref().map(|unmet| unmet.reason.as_str()),
+        demanded: pass.is_demanded,
+        took_ms: millis(pass.took),
+    }
+}
+
+fn measured(found: &Measurement) -> Measured<'_> {
+    Measured { what: &found.what, number: found.number }
+}
+
+fn way(way: Way) -> &'static str {
+    match way {
+        Way::Sent => "sent",
+        Way::Received => "received",
+    }
+}
+
+fn frame(line: TraceLine) -> Frame {
+    Frame { at_ms: millis(line.at), way: way(line.way), frame: line.text }
+}
+
 fn connection(transcript: &Transcript) -> Connection {
+    let trace = transcript.h2().map(|exchange| &exchange.trace);
     let pieces = transcript.pieces.iter().map(|piece| Piece {
         at_ms: millis(piece.at),
-        way: match piece.way {
-            Way::Sent => "sent",
-            Way::Received => "received",
-        },
+        way: way(piece.way),
         // One character for each octet, as in case files.
         octets: piece.octets.iter().copied().map(char::from).collect(),
     });
@@ -161,6 +223,8 @@ fn connection(transcript: &Transcript) -> Connection {
         sent: transcript.sent,
         received: transcript.received,
         pieces: pieces.collect(),
+        frames: trace.map(|trace| trace.first().chain(trace.last()).map(frame).collect()),
+        frames_left_out: trace.map(Trace::left_out),
     }
 }
 

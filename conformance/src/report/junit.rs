@@ -2,10 +2,9 @@
 
 use quick_junit::{NonSuccessKind, Report as JUnit, TestCase, TestCaseStatus, TestSuite};
 
-use super::escape::escaped_lines;
-use super::{CaseResult, Report};
+use super::escape::{mark, shown};
+use super::{CaseResult, Measurement, Report};
 use crate::judge::Verdict;
-use crate::transcript::Way;
 
 /// The report as JUnit XML.
 pub fn write_junit(report: &Report) -> String {
@@ -32,7 +31,7 @@ fn test_case(case: &CaseResult, report: &Report) -> TestCase {
         _ => TestCaseStatus::success(),
     };
     let succeeded = matches!(status, TestCaseStatus::Success { .. });
-    let mut test = TestCase::new(case.id.clone(), status);
+    let mut test = TestCase::new(case.key().into_owned(), status);
     test.set_classname(case.topic().to_owned());
     test.set_time(case.took);
     if let (Some(second), Some(beside)) = (&report.beside, &case.beside) {
@@ -40,6 +39,9 @@ fn test_case(case: &CaseResult, report: &Report) -> TestCase {
             beside.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
         let name = format!("beside {}", second.target);
         test.add_property((name.as_str(), format!("{}{reason}", beside.verdict).as_str()));
+    }
+    for Measurement { what, number } in &case.measurements {
+        test.add_property((what.as_str(), number.to_string().as_str()));
     }
     if !succeeded {
         test.status.set_message(reason.clone());
@@ -58,14 +60,6 @@ fn test_case(case: &CaseResult, report: &Report) -> TestCase {
 }
 
 fn octets(case: &CaseResult) -> String {
-    let mut lines = Vec::new();
-    for connection in &case.connections {
-        for (way, mark, total) in
-            [(Way::Sent, '>', connection.sent), (Way::Received, '<', connection.received)]
-        {
-            let escaped = escaped_lines(&connection.octets(way), total, 4096);
-            lines.extend(escaped.iter().map(|line| format!("{mark} {line}")));
-        }
-    }
-    lines.join("\n")
+    let lines = case.connections.iter().flat_map(|connection| shown(connection, 4096));
+    lines.map(|(way, line)| format!("{} {line}", mark(way))).collect::<Vec<_>>().join("\n")
 }

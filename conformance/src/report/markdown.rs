@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::escape::escaped_lines;
-use super::{CaseResult, Report};
+use super::escape::{mark, shown};
+use super::{CaseResult, Measurement, Report};
 use crate::judge::Verdict;
-use crate::transcript::Way;
 
 /// The report as Markdown.
 pub fn write_markdown(report: &Report) -> String {
@@ -45,6 +44,9 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
     if let Some(beside) = report.beside_sentence() {
         writeln!(text, "{}.\n", plain(&beside))?;
     }
+    for sentence in report.unspoken() {
+        writeln!(text, "{}\n", plain(&sentence))?;
+    }
     let names: Vec<_> = Verdict::ALL.iter().map(|verdict| verdict.name()).collect();
     writeln!(text, "| topic | {} |", names.join(" | "))?;
     writeln!(text, "| --- |{}", " ---: |".repeat(names.len()))?;
@@ -80,18 +82,28 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
                 (Some(_), None) => " |".to_owned(),
                 (Some(_), Some(beside)) => format!(" {} |", beside.verdict),
             };
-            let id = inline(&case.id);
+            let id = inline(&case.key());
             writeln!(text, "| {id} | {}{known} |{beside} {reason} |", case.verdict)?;
         }
     }
+    let measured: Vec<_> =
+        report.cases.iter().filter(|case| !case.measurements.is_empty()).collect();
+    if !measured.is_empty() {
+        writeln!(text, "\n## Measured\n\n| case | | |\n| --- | --- | ---: |")?;
+    }
+    for case in measured {
+        for Measurement { what, number } in &case.measurements {
+            writeln!(text, "| {} | {} | {number} |", inline(&case.key()), plain(what))?;
+        }
+    }
     for case in report.cases.iter().filter(|case| case.is_mended()) {
-        writeln!(text, "\n{} passes again; drop it from the baseline file.", inline(&case.id))?;
+        writeln!(text, "\n{} passes again; drop it from the baseline file.", inline(&case.key()))?;
     }
     Ok(())
 }
 
 fn failure(case: &CaseResult, report: &Report, text: &mut String) -> std::fmt::Result {
-    writeln!(text, "\n## {} {}\n", case.verdicts(), inline(&case.id))?;
+    writeln!(text, "\n## {} {}\n", case.verdicts(), inline(&case.key()))?;
     let reason = case.reason.as_deref().unwrap_or_default();
     writeln!(text, "{}: {}.\n", plain(&case.title), plain(reason))?;
     let cited: Vec<_> =
@@ -103,12 +115,8 @@ fn failure(case: &CaseResult, report: &Report, text: &mut String) -> std::fmt::R
     }
     let mut lines = Vec::new();
     for connection in &case.connections {
-        for (way, mark, total) in
-            [(Way::Sent, '>', connection.sent), (Way::Received, '<', connection.received)]
-        {
-            let escaped = escaped_lines(&connection.octets(way), total, 1200);
-            lines.extend(escaped.iter().map(|line| format!("    {mark} {line}")));
-        }
+        let octets = shown(connection, 1200).into_iter();
+        lines.extend(octets.map(|(way, line)| format!("    {} {line}", mark(way))));
     }
     if let Some(command) = report.reproduction(case) {
         lines.push(format!("    $ {command}"));

@@ -6,6 +6,7 @@ mod junit;
 mod markdown;
 mod terminal;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use falconry_fixtures::{Level, Protocol};
@@ -21,7 +22,7 @@ use escape::reproduction;
 
 use crate::judge::Verdict;
 use crate::known::Known;
-use crate::pass::Transport;
+use crate::pass::{Transport, protocol_name};
 use crate::registry::topic;
 use crate::transcript::Transcript;
 
@@ -110,6 +111,10 @@ pub struct CaseResult {
     pub protocol: Protocol,
     /// What carried it.
     pub transport: Transport,
+    /// Whether the run has the same case over cleartext, and this is the one over TLS.
+    pub is_twin: bool,
+    /// What the case measured.
+    pub measurements: Vec<Measurement>,
     /// Names of the capabilities for want of which it was skipped.
     pub lacks: Vec<String>,
     /// Cases that show a breach of a passive rule.
@@ -131,6 +136,15 @@ pub struct BesideResult {
     pub verdict: Verdict,
     /// One sentence that explains it; `None` for a plain pass.
     pub reason: Option<String>,
+}
+
+/// A number that a case found out.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Measurement {
+    /// What it counts: `requests until stopped`.
+    pub what: String,
+    /// The number.
+    pub number: u64,
 }
 
 /// Kinds of cases.
@@ -161,6 +175,8 @@ impl Default for CaseResult {
             reason: None,
             protocol: Protocol::H1,
             transport: Transport::Cleartext,
+            is_twin: false,
+            measurements: Vec::new(),
             lacks: Vec::new(),
             examples: Vec::new(),
             known: None,
@@ -187,6 +203,11 @@ impl CaseResult {
     /// The topic under which it is grouped.
     pub fn topic(&self) -> &str {
         topic(&self.id)
+    }
+
+    /// What tells it from the others of the run: the id, with `@tls` behind it where there is a twin.
+    pub fn key(&self) -> Cow<'_, str> {
+        if self.is_twin { format!("{}@tls", self.id).into() } else { (&*self.id).into() }
     }
 
     /// The verdict, and that of the second target behind it: `fail | pass`.
@@ -278,6 +299,15 @@ impl Report {
             Kind::Code | Kind::Passive => None,
         };
         Some(octets.unwrap_or_else(|| format!("{} --filter '{}'", self.again, case.id)))
+    }
+
+    /// A sentence for each protocol that was tried and is not spoken.
+    fn unspoken(&self) -> impl Iterator<Item = String> {
+        self.passes.iter().filter_map(|pass| {
+            let Unmet { reason } = pass.unspoken.as_ref()?;
+            let (protocol, transport) = (protocol_name(pass.protocol), pass.transport);
+            Some(format!("{protocol} over {transport} was not judged: {reason}."))
+        })
     }
 
     /// The command that connects as the case did.

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use falconry_fixtures::Capability;
 
-use super::escape::escaped_lines;
-use super::{CaseResult, Kind, Report};
+use super::escape::{mark, shown};
+use super::{CaseResult, Kind, Measurement, Report};
 use crate::judge::Verdict;
-use crate::transcript::{Transcript, Way};
+use crate::transcript::Transcript;
 
 /// The report as text for a terminal, with colours if `colour`.
 pub fn write_terminal(report: &Report, colour: bool) -> String {
@@ -19,6 +19,7 @@ pub fn write_terminal(report: &Report, colour: bool) -> String {
     }
     page.topics(report);
     page.details(report);
+    page.measurements(report);
     page.end(report);
     page.text
 }
@@ -132,20 +133,20 @@ impl Page {
         }
         for case in report.cases.iter().filter(|case| case.is_mended()) {
             self.line("");
-            self.line(format!("{} passes again; drop it from the baseline file.", case.id));
+            self.line(format!("{} passes again; drop it from the baseline file.", case.key()));
         }
     }
 
     fn brief(&mut self, case: &CaseResult) {
         let name = self.verdicts(case);
-        self.line(format!("{name}  {}  {}", case.id, case.title));
+        self.line(format!("{name}  {}  {}", case.key(), case.title));
         self.line(format!("      {}{}", reason(case), examples(case)));
     }
 
     fn failure(&mut self, case: &CaseResult, report: &Report) {
         self.line("");
         let name = self.verdicts(case);
-        let id = self.paint(&case.id, "1");
+        let id = self.paint(&case.key(), "1");
         self.line(format!("{name}  {id}  {}", case.title));
         self.line(format!("      {}{}", reason(case), examples(case)));
         let cited: Vec<_> =
@@ -164,13 +165,34 @@ impl Page {
     }
 
     fn octets(&mut self, connection: &Transcript) {
-        for (way, mark, total) in
-            [(Way::Sent, '>', connection.sent), (Way::Received, '<', connection.received)]
-        {
-            for line in escaped_lines(&connection.octets(way), total, MAX_SHOWN) {
-                let mark = self.paint(&mark.to_string(), "2");
-                self.line(format!("      {mark} {line}"));
-            }
+        for (way, line) in shown(connection, MAX_SHOWN) {
+            let mark = self.paint(mark(way), "2");
+            self.line(format!("      {mark} {line}"));
+        }
+    }
+
+    /// What cases measured, in one table.
+    fn measurements(&mut self, report: &Report) {
+        let measured: Vec<_> = report
+            .cases
+            .iter()
+            .flat_map(|case| case.measurements.iter().map(move |found| (case.key(), found)))
+            .collect();
+        if measured.is_empty() {
+            return;
+        }
+        let width = measured.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+        self.line("");
+        self.line("Measured:");
+        for (key, Measurement { what, number }) in measured {
+            self.line(format!("  {key:width$}  {number:>9}  {what}"));
+        }
+    }
+
+    /// What was tried and is not spoken.
+    fn unspoken(&mut self, report: &Report) {
+        for sentence in report.unspoken() {
+            self.line(sentence);
         }
     }
 
@@ -183,6 +205,7 @@ impl Page {
             .collect();
         self.line("");
         self.line(format!("{} in {:.1} s.", counts.join(", "), report.took.as_secs_f64()));
+        self.unspoken(report);
         let known = report.cases.iter().filter(|case| case.is_known()).count();
         if known > 0 {
             self.line(format!("{known} of them known from the baseline file."));

@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub)] // each test file uses its part
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
+pub mod h2;
+
 use std::rc::Rc;
 
 use falconry_conformance::dial::Dial;

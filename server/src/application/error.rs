@@ -25,6 +25,13 @@ pub enum Fault {
     /// The head took longer than [`crate::Limits::request_head_timeout`].
     #[error("request head took too long")]
     HeadTimeout,
+    /// The field section, or the trailer section, is beyond [`crate::Limits::field_section`] or
+    /// [`crate::Limits::field_lines`].
+    #[error("field section beyond the limits")]
+    FieldsTooLarge,
+    /// The target is longer than [`crate::Limits::request_line`].
+    #[error("request target is longer than the limit")]
+    TargetTooLong,
     /// An expectation other than 100-continue.
     #[error("unknown expectation")]
     UnknownExpectation,
@@ -41,6 +48,8 @@ impl Fault {
             Self::ContentTooLarge => 413,
             Self::UnexpectedEnd => 400,
             Self::TooSlow | Self::HeadTimeout => 408,
+            Self::FieldsTooLarge => 431,
+            Self::TargetTooLong => 414,
             Self::UnknownExpectation => 417,
             Self::Misdirected => 421,
         }
@@ -53,6 +62,8 @@ impl Fault {
             Self::ContentTooLarge => Section::new(9110, "15.5.14"),
             Self::UnexpectedEnd => Section::new(9112, "8"),
             Self::TooSlow | Self::HeadTimeout => Section::new(9110, "15.5.9"),
+            Self::FieldsTooLarge => Section::new(6585, "5"),
+            Self::TargetTooLong => Section::new(9110, "15.5.15"),
             Self::UnknownExpectation => Section::new(9110, "10.1.1"),
             Self::Misdirected => Section::new(9110, "7.4"),
         }

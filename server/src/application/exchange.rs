@@ -119,10 +119,11 @@ impl<'c> Exchange<'c> {
         poll_fn(|cx| self.link.poll_flush(cx)).await
     }
 
-    /// Switches the connection to `protocol` with 101 and gives the raw stream (RFC 9110 §7.8).
+    /// Switches the connection to `protocol` with 101 and gives the raw stream (RFC 9110 §7.8). In
+    /// HTTP/2 it is the stream of an extended CONNECT that becomes raw, with 200 (RFC 8441 §5).
     ///
-    /// Fields set on the response go out with the 101. The handler owns the stream until it
-    /// returns; then the connection is closed.
+    /// Fields set on the response go out with the 101 or 200. The handler owns the stream until it
+    /// returns; then it is closed, and with it an HTTP/1.1 connection.
     pub async fn upgrade(&mut self, protocol: &str) -> Result<Upgraded<'_>, HandlerError> {
         self.link.upgrade(protocol, self.response)?;
         self.flush().await?;

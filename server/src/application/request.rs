@@ -14,6 +14,8 @@ pub enum HttpVersion {
     Http10,
     /// HTTP/1.1, and every later minor version that a client may claim.
     Http11,
+    /// HTTP/2.
+    Http2,
 }
 
 impl HttpVersion {
@@ -22,11 +24,12 @@ impl HttpVersion {
         match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
         }
     }
 }
 
-/// A request: slices of the connection's read buffer, valid until the exchange ends.
+/// A request: slices of a buffer of the connection, valid until the exchange ends.
 #[derive(Clone, Copy)]
 pub struct Request<'c> {
     /// The method.
@@ -45,7 +48,10 @@ pub struct Request<'c> {
     pub query: Option<&'c [u8]>,
     /// The authority: of the target if it has one, else Host (RFC 9112 §3.2.2); may be empty.
     pub authority: &'c [u8],
-    /// The field section.
+    /// `:protocol` of an extended CONNECT (RFC 8441 §4): the method is CONNECT then, and the target
+    /// is a path all the same.
+    pub protocol: Option<&'c [u8]>,
+    /// The field section. Cookie crumbs of HTTP/2 are one line again (RFC 9113 §8.2.3).
     pub fields: Fields<'c>,
     /// The connection it came by.
     pub connection: &'c ConnectionInfo,

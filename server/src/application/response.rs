@@ -115,7 +115,7 @@ impl Response {
         self
     }
 
-    /// Closes the connection after this response.
+    /// Closes the connection after this response, and in HTTP/2 after those that are under way.
     pub fn close(&mut self) -> &mut Self {
         self.close = true;
         self

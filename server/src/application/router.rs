@@ -57,8 +57,11 @@ impl Router {
             self.resources.len() - 1
         });
         if let Some(resource) = self.resources.get_mut(index) {
-            let implied = if method == Method::Get { ", HEAD" } else { "" };
-            resource.allow = format!("{}{implied}, {}", method.as_str(), resource.allow);
+            // CONNECT is extended CONNECT here, which only a client that knows it can use.
+            if method != Method::Connect {
+                let implied = if method == Method::Get { ", HEAD" } else { "" };
+                resource.allow = format!("{}{implied}, {}", method.as_str(), resource.allow);
+            }
             resource.handlers.push((method, Box::new(handler)));
         }
         self
@@ -85,7 +88,7 @@ impl Handler for Router {
         let request = *exchange.request();
         // RFC 9110 §9.1: 501 for what the server does not know at all. A CONNECT to an origin
         // server that is no proxy belongs here too: there is no resource to disallow it for.
-        if matches!(request.method, Method::Other | Method::Connect) {
+        if matches!(request.method, Method::Other | Method::Connect) && request.protocol.is_none() {
             return plain(exchange, 501, None, "method not implemented\n");
         }
         if request.path == b"*" {
@@ -108,6 +111,8 @@ impl Handler for Router {
             None if request.method == Method::Options => {
                 plain(exchange, 204, Some(&resource.allow), "")
             }
+            // RFC 9220 §3: nobody here speaks the protocol that an extended CONNECT asks for.
+            None if request.protocol.is_some() => plain(exchange, 501, None, "unknown protocol\n"),
             // RFC 9110 §15.5.6: a 405 names the methods that would do.
             None => plain(exchange, 405, Some(&resource.allow), "method not allowed\n"),
         }

@@ -11,6 +11,7 @@ const NAME: &[u8] = b"Date: ";
 pub(crate) struct DateCache {
     lines: RefCell<Vec<u8>>,
     server: &'static [u8],
+    server_value: Option<&'static [u8]>,
     now: Cell<SystemTime>,
 }
 
@@ -19,7 +20,8 @@ impl DateCache {
     pub(crate) fn new(server_field: bool) -> Self {
         let now = SystemTime::now();
         let server: &[u8] = if server_field { b"Server: falconry\r\n" } else { b"" };
-        let cache = Self { lines: RefCell::default(), server, now: Cell::new(now) };
+        let server_value = server_field.then_some(&b"falconry"[..]);
+        let cache = Self { lines: RefCell::default(), server, server_value, now: Cell::new(now) };
         cache.refresh(now);
         cache
     }
@@ -37,6 +39,13 @@ impl DateCache {
     /// Writes Date as of the last refresh, and Server.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.lines.borrow());
+    }
+
+    /// Gives the value of Date as of the last refresh to `write`, and that of Server if it is sent.
+    pub(crate) fn values<T>(&self, write: impl FnOnce(&[u8], Option<&'static [u8]>) -> T) -> T {
+        let lines = self.lines.borrow();
+        let end = lines.len().saturating_sub(self.server.len() + 2);
+        write(lines.get(NAME.len()..end).unwrap_or_default(), self.server_value)
     }
 
     /// Writes Server alone, for a response with a Date of its own.
@@ -62,5 +71,9 @@ mod tests {
         let mut line = Vec::new();
         cache.write(&mut line);
         assert_eq!(line, b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: falconry\r\n");
+        cache.values(|date, server| {
+            assert_eq!(date, b"Sun, 06 Nov 1994 08:49:37 GMT");
+            assert_eq!(server, Some(&b"falconry"[..]));
+        });
     }
 }

@@ -3,6 +3,7 @@
 use falconry_wire::h1;
 
 use crate::application::Fault;
+use crate::protocol::h2::Http2Fault;
 
 /// Why a connection ended. The first reason wins.
 ///
@@ -22,6 +23,8 @@ pub enum EndReason {
     InvalidRequest(h1::Fault),
     /// The request broke a rule behind its head.
     RequestFault(Fault),
+    /// The server ended an HTTP/2 connection for what the client did.
+    Http2(Http2Fault),
     /// TLS octets on a cleartext endpoint.
     TlsNotSupported,
     /// The HTTP/2 preface where HTTP/2 is not offered.
@@ -72,8 +75,11 @@ impl EndReason {
                 Fault::TooSlow => "min_request_body_data_rate",
                 Fault::HeadTimeout => "request_headers_timeout",
                 Fault::Syntax(_) => "invalid_request_content",
+                Fault::FieldsTooLarge => "max_request_headers_total_size_exceeded",
+                Fault::TargetTooLong => "invalid_request_line",
                 Fault::UnknownExpectation | Fault::Misdirected => "invalid_request_headers",
             },
+            Self::Http2(fault) => fault.as_str(),
             Self::TlsNotSupported => "tls_not_supported",
             Self::HttpVersionNotSupported => "invalid_http_version",
             Self::TlsHandshakeFailed => "tls_handshake_failed",

@@ -113,6 +113,16 @@ impl Input {
         }
     }
 
+    /// Makes it a copy of `octets`.
+    pub(crate) fn keep(&mut self, octets: &[u8]) {
+        if octets.is_empty() {
+            *self = Self::Empty;
+        } else {
+            self.consume(usize::MAX);
+            self.extend(octets);
+        }
+    }
+
     /// Copies what stands behind the first `octets` into an input of its own.
     pub(crate) fn behind(&self, octets: usize) -> Self {
         let mut rest = Self::Empty;

@@ -44,6 +44,8 @@ struct Wait {
     since: Instant,
     /// Octets it took meanwhile.
     taken: u64,
+    /// Octets it still has to take.
+    pending: u64,
 }
 
 /// Most octets that a stream holds back: the buffer of rustls, which no other stream has.
@@ -164,6 +166,32 @@ impl Io {
         }
     }
 
+    /// Reads straight into `buffer`, without a deadline; 0 is the end. The input must be empty.
+    pub(crate) fn poll_read_untimed(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
+            Ok(()) => Poll::Ready(Ok(buffer.filled().len())),
+            // A client that ends TLS without an alert has ended.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(0)),
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Ready once `deadline` has passed: for an engine that keeps its deadlines itself.
+    pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        self.timer.set(deadline);
+        self.timer.poll_expired(cx)
+    }
+
+    /// Has the task woken when a close is requested.
+    pub(crate) fn register(&self, cx: &Context<'_>) {
+        self.handle.register(cx);
+    }
+
     fn poll_deadline<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -190,15 +218,35 @@ impl Io {
 
     /// Sends all that is queued.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Stop>> {
-        if self.queued() > 0 {
-            ready!(self.poll_send(cx, &mut &[][..]))?;
+        match self.poll_flush_untimed(cx) {
+            Poll::Ready(flushed) => Poll::Ready(flushed.map_err(Stop::Failed)),
+            Poll::Pending => {
+                let deadline = self.write_deadline();
+                self.poll_deadline(cx, deadline)
+            }
         }
-        if Pin::new(&mut self.stream).poll_flush(cx).map_err(Stop::Failed)?.is_pending() {
-            return self.poll_write_deadline(cx, self.unflushed.min(HELD_BACK));
+    }
+
+    /// As [`poll_flush`](Self::poll_flush), for an engine that keeps the deadline itself; see
+    /// [`write_deadline`](Self::write_deadline).
+    pub(crate) fn poll_flush_untimed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.queued() > 0 {
+            ready!(self.poll_send_untimed(cx, &mut &[][..]))?;
+        }
+        if Pin::new(&mut self.stream).poll_flush(cx)?.is_pending() {
+            self.waits(self.unflushed.min(HELD_BACK));
+            return Poll::Pending;
         }
         self.unflushed = 0;
         self.wait = None;
         Poll::Ready(Ok(()))
+    }
+
+    /// By when the client has to have taken what waits to be sent, if a write has to wait.
+    pub(crate) fn write_deadline(&self) -> Option<Instant> {
+        let (wait, rate) = (self.wait.as_ref()?, self.response_rate?);
+        let octets = wait.taken.saturating_add(wait.pending);
+        Some(deadline(wait.since, rate.allowance(octets)))
     }
 
     /// Sends all that is queued and then `content`, which is not copied; advances `content`.
@@ -207,6 +255,20 @@ impl Io {
         cx: &mut Context<'_>,
         content: &mut &[u8],
     ) -> Poll<Result<(), Stop>> {
+        match self.poll_send_untimed(cx, content) {
+            Poll::Ready(sent) => Poll::Ready(sent.map_err(Stop::Failed)),
+            Poll::Pending => {
+                let deadline = self.write_deadline();
+                self.poll_deadline(cx, deadline)
+            }
+        }
+    }
+
+    fn poll_send_untimed(
+        &mut self,
+        cx: &mut Context<'_>,
+        content: &mut &[u8],
+    ) -> Poll<io::Result<()>> {
         loop {
             let queued = self.output.get(self.sent..).unwrap_or_default();
             let written = match (queued.is_empty(), content.is_empty()) {
@@ -220,7 +282,7 @@ impl Io {
             };
             match written {
                 Poll::Ready(Ok(0)) => {
-                    return Poll::Ready(Err(Stop::Failed(io::ErrorKind::WriteZero.into())));
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
                 }
                 Poll::Ready(Ok(written)) => {
                     let from_queue = written.min(queued.len());
@@ -229,10 +291,11 @@ impl Io {
                     self.sent += from_queue;
                     *content = content.get(written - from_queue..).unwrap_or_default();
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(Stop::Failed(error))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
                     let pending = queued.len() + content.len();
-                    return self.poll_write_deadline(cx, pending);
+                    self.waits(pending);
+                    return Poll::Pending;
                 }
             }
         }
@@ -255,16 +318,12 @@ impl Io {
 
     /// From the first wait on, the client must take what it took since and `pending` octets at the
     /// rate, and no slower.
-    fn poll_write_deadline<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        pending: usize,
-    ) -> Poll<Result<T, Stop>> {
-        let Some(rate) = self.response_rate else { return Poll::Pending };
-        let wait = self.wait.get_or_insert_with(|| Wait { since: Instant::now(), taken: 0 });
-        let octets = wait.taken.saturating_add(pending as u64);
-        let deadline = deadline(wait.since, rate.allowance(octets));
-        self.poll_deadline(cx, Some(deadline))
+    fn waits(&mut self, pending: usize) {
+        let pending = pending as u64;
+        match &mut self.wait {
+            Some(wait) => wait.pending = pending,
+            None => self.wait = Some(Wait { since: Instant::now(), taken: 0, pending }),
+        }
     }
 
     /// Makes the close a reset: for aborted connections.

@@ -15,7 +15,20 @@ pub struct Endpoint {
     pub(crate) has_tls: bool,
     pub(crate) limits: Option<Limits>,
     pub(crate) profile: Option<Profile>,
+    pub(crate) protocols: HttpProtocols,
     pub(crate) layers: Vec<Box<dyn ConnectionLayer>>,
+}
+
+/// Which protocols an endpoint speaks.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum HttpProtocols {
+    /// HTTP/1.1 and HTTP/1.0 alone. An HTTP/2 client is told so (HTTP_1_1_REQUIRED).
+    Http1,
+    /// HTTP/2 alone: by ALPN, or with prior knowledge in the clear.
+    Http2,
+    /// Both on the same port, by ALPN or by the first octets.
+    #[default]
+    Http1AndHttp2,
 }
 
 pub(crate) enum Source {
@@ -36,7 +49,14 @@ impl Endpoint {
     }
 
     fn of(source: Source) -> Self {
-        Self { source, has_tls: false, limits: None, profile: None, layers: Vec::new() }
+        Self {
+            source,
+            has_tls: false,
+            limits: None,
+            profile: None,
+            protocols: HttpProtocols::default(),
+            layers: Vec::new(),
+        }
     }
 
     /// Sets limits of its own instead of the server's. A limit on connections then holds for this
@@ -49,6 +69,13 @@ impl Endpoint {
     /// Sets how strictly requests are parsed here, instead of as everywhere.
     pub fn profile(mut self, profile: Profile) -> Self {
         self.profile = Some(profile);
+        self
+    }
+
+    /// Sets which protocols are spoken here. Default both. What TLS clients choose from is for
+    /// [`falconry_transport::tls::ServerConfig::alpn`] to say, and should be the same.
+    pub fn protocols(mut self, protocols: HttpProtocols) -> Self {
+        self.protocols = protocols;
         self
     }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use falconry_wire::h1::Profile;
 
 pub use counters::{Counters, Totals};
-pub use endpoint::{Endpoint, Listening};
+pub use endpoint::{Endpoint, HttpProtocols, Listening};
 pub use running::Running;
 pub(crate) use services::Services;
 pub(crate) use worker::Site;

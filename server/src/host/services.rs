@@ -5,17 +5,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use falconry_wire::h1::{ChunkLimits, HeadLimits, Profile};
+use falconry_wire::h2::FRAME_HEAD_LEN;
 
 use super::{Counters, Options, Quotas};
 use crate::Limits;
 use crate::connection::{DateCache, Manager, Quota};
 use crate::protocol::h1::Scratch;
+use crate::protocol::h2;
 
 /// Output buffers and scratches kept for the next use: enough for what is busy at one moment.
 const KEPT: usize = 64;
 
 /// Largest output buffer kept; larger ones are freed when idle.
 const LARGEST_KEPT: usize = 32 * 1024;
+
+/// Octets read at once beyond an unfinished frame.
+const READ_AT_ONCE: usize = 32 * 1024;
 
 /// The services of one worker to the connections of one endpoint. Nothing in here is shared with
 /// another thread but what is atomic.
@@ -37,6 +42,9 @@ struct Pools {
     #[allow(clippy::vec_box)]
     scratches: RefCell<Vec<Box<Scratch>>>,
     outputs: RefCell<Vec<Vec<u8>>>,
+    #[allow(clippy::vec_box)]
+    h2_scratches: RefCell<Vec<Box<h2::Scratch>>>,
+    read_buffer: RefCell<Vec<u8>>,
 }
 
 impl Services {
@@ -86,6 +94,34 @@ impl Services {
         if scratches.len() < KEPT {
             scratches.push(scratch);
         }
+    }
+
+    /// A scratch for a request of HTTP/2, as good as new.
+    pub(crate) fn rent_h2_scratch(&self) -> Box<h2::Scratch> {
+        self.pools.h2_scratches.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub(crate) fn return_h2_scratch(&self, mut scratch: Box<h2::Scratch>) {
+        let mut scratches = self.pools.h2_scratches.borrow_mut();
+        if scratches.len() < KEPT {
+            scratch.clear();
+            scratches.push(scratch);
+        }
+    }
+
+    /// The worker's buffer to read frames into: room for the largest one, and for many small ones.
+    pub(crate) fn take_read_buffer(&self) -> Vec<u8> {
+        let mut buffer = self.pools.read_buffer.take();
+        let frame = FRAME_HEAD_LEN + self.limits.http2.frame_size as usize;
+        let size = frame.saturating_add(READ_AT_ONCE);
+        if buffer.len() < size {
+            buffer.resize(size, 0);
+        }
+        buffer
+    }
+
+    pub(crate) fn return_read_buffer(&self, buffer: Vec<u8>) {
+        *self.pools.read_buffer.borrow_mut() = buffer;
     }
 
     /// Makes `output` a buffer with room, if it is none yet.

@@ -13,7 +13,7 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 
 use super::endpoint::Source;
-use super::{Counters, Endpoint, Listening, Options, Quotas, Services};
+use super::{Counters, Endpoint, HttpProtocols, Listening, Options, Quotas, Services};
 use crate::Limits;
 use crate::application::Application;
 use crate::connection::{
@@ -40,6 +40,7 @@ pub(crate) enum Order {
 /// An endpoint as the workers share it.
 pub(crate) struct Site {
     pub(crate) layers: Vec<Box<dyn ConnectionLayer>>,
+    pub(crate) protocols: HttpProtocols,
     limits: Arc<Limits>,
     profile: Profile,
 }
@@ -106,6 +107,7 @@ impl Parts {
         let site = self.sites.len();
         self.sites.push(Arc::new(Site {
             layers,
+            protocols: endpoint.protocols,
             limits: endpoint.limits.map_or_else(|| Arc::clone(&options.limits), Arc::new),
             profile: endpoint.profile.unwrap_or(options.profile),
         }));

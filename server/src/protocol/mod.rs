@@ -4,6 +4,8 @@
 //! writes the responses. What an exchange needs of its engine is the [`Link`].
 
 pub(crate) mod h1;
+pub(crate) mod h2;
+pub(crate) mod respond;
 
 use std::future::poll_fn;
 use std::io;
@@ -18,7 +20,7 @@ use tokio::time::Instant;
 use crate::application::{Application, HandlerError, Response};
 use crate::connection::io::{Io, Stop};
 use crate::connection::{ConnectionContext, EndReason, Selected, Serving, Terminal, select};
-use crate::host::{Services, Site};
+use crate::host::{HttpProtocols, Services, Site};
 use crate::limits::deadline;
 
 /// What an exchange asks of the protocol engine that made it.
@@ -82,15 +84,32 @@ impl<A: Application> Http<A> {
         let ConnectionContext { stream, info, handle } = connection;
         let services = &self.services;
         let mut io = Io::new(stream, handle, services.limits.response_rate);
+        let protocols = self.site.protocols;
+        let alpn = info.tls.as_ref().and_then(|tls| tls.alpn.as_deref());
+        let offers_http2 = protocols != HttpProtocols::Http1;
+        if alpn == Some(b"h2") && offers_http2 {
+            // RFC 9113 §3.2: what ALPN chose is spoken from the first octet, on both sides.
+            let by = deadline(Instant::now(), services.limits.request_head_timeout);
+            return h2::serve(&mut io, &info, services, &*self.application, by).await;
+        }
         let (end, refused) = match first_octets(&mut io, services).await {
             Ok((Selected::Tls, _)) => {
                 tracing::debug!(connection = %info.id, "TLS on a cleartext endpoint");
                 h1::refuse_tls(&mut io, services);
                 (EndReason::TlsNotSupported, true)
             }
+            // RFC 9113 §3.3: prior knowledge is for the clear; over TLS it takes ALPN.
+            Ok((Selected::Http2, by)) if offers_http2 && info.tls.is_none() => {
+                return h2::serve(&mut io, &info, services, &*self.application, by).await;
+            }
             Ok((Selected::Http2, _)) => {
                 tracing::debug!(connection = %info.id, "HTTP/2 is not offered here");
                 io.output.extend_from_slice(HTTP_1_1_REQUIRED);
+                (EndReason::HttpVersionNotSupported, true)
+            }
+            Ok(_) if protocols == HttpProtocols::Http2 => {
+                tracing::debug!(connection = %info.id, "HTTP/1.1 is not offered here");
+                h1::refuse_version(&mut io, services);
                 (EndReason::HttpVersionNotSupported, true)
             }
             Ok((_, deadline)) => {

@@ -4,7 +4,7 @@ use falconry_wire::field::FieldName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::explain;
-use crate::application::{Exchange, HandlerError, HttpVersion};
+use crate::application::{Exchange, HandlerError, HttpVersion, Upgraded};
 use crate::semantics;
 
 /// The protocol's name.
@@ -17,7 +17,18 @@ pub(super) async fn upgrade(exchange: &mut Exchange<'_>) -> Result<(), HandlerEr
     }
     read_content(exchange).await?;
     exchange.respond(101);
-    let mut stream = exchange.upgrade(PROTOCOL).await?;
+    echo(exchange.upgrade(PROTOCOL).await?).await
+}
+
+/// The same by extended CONNECT (RFC 8441).
+pub(super) async fn connect(exchange: &mut Exchange<'_>) -> Result<(), HandlerError> {
+    if asks(exchange, PROTOCOL) {
+        echo(exchange.upgrade(PROTOCOL).await?).await?;
+    }
+    Ok(())
+}
+
+async fn echo(mut stream: Upgraded<'_>) -> Result<(), HandlerError> {
     let mut buffer = vec![0; 4096];
     loop {
         let read = stream.read(&mut buffer).await?;
@@ -33,6 +44,16 @@ pub(super) async fn upgrade(exchange: &mut Exchange<'_>) -> Result<(), HandlerEr
 pub(super) fn offers(exchange: &Exchange<'_>, protocol: &str) -> bool {
     let request = exchange.request();
     request.version == HttpVersion::Http11 && semantics::upgrade::offers(request.fields, protocol)
+}
+
+/// Whether an extended CONNECT asks for `protocol`; if not, it is answered. RFC 9220 §3: 501.
+pub(super) fn asks(exchange: &mut Exchange<'_>, protocol: &str) -> bool {
+    let asked = exchange.request().protocol.unwrap_or_default();
+    let known = asked.eq_ignore_ascii_case(protocol.as_bytes());
+    if !known {
+        explain(exchange, 501, format!("this resource speaks {protocol}\n"));
+    }
+    known
 }
 
 /// Answers 426, which names what would do (RFC 9110 §15.5.22).

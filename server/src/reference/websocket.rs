@@ -4,7 +4,7 @@ use falconry_wire::field::FieldName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::explain;
-use super::upgrade::{offers, read_content, required};
+use super::upgrade::{asks, offers, read_content, required};
 use crate::application::{Exchange, HandlerError, Upgraded};
 use crate::semantics::websocket::{self, Opcode, Receiver, Refusal};
 
@@ -34,6 +34,23 @@ pub(super) async fn websocket(exchange: &mut Exchange<'_>) -> Result<(), Handler
     };
     read_content(exchange).await?;
     exchange.respond(101).field(FieldName::SecWebSocketAccept, accept);
+    let stream = exchange.upgrade("websocket").await?;
+    echo(stream).await
+}
+
+/// The same by extended CONNECT, where the stream itself is the agreement: no key and no answer to it
+/// (RFC 8441 §5).
+pub(super) async fn connect(exchange: &mut Exchange<'_>) -> Result<(), HandlerError> {
+    if !asks(exchange, "websocket") {
+        return Ok(());
+    }
+    let mut versions = exchange.request().fields.all(FieldName::SecWebSocketVersion);
+    if versions.next() != Some(websocket::VERSION.as_bytes()) || versions.next().is_some() {
+        explain(exchange, 400, "this resource speaks another version of the WebSocket protocol\n")
+            .field(FieldName::SecWebSocketVersion, websocket::VERSION);
+        return Ok(());
+    }
+    exchange.respond(200);
     let stream = exchange.upgrade("websocket").await?;
     echo(stream).await
 }

@@ -89,7 +89,7 @@ pub(super) fn cases() -> Vec<CodeCase> {
     ]
 }
 
-fn case(id: &str, title: &str, why: &str) -> Meta {
+fn case(id: &'static str, title: &'static str, why: &'static str) -> Meta {
     Meta::new(id, Level::Hardening, title, why)
         .rfc(9113, "10.5")
         .covers(&["rfc9113-10.5-2"])
@@ -107,7 +107,8 @@ async fn fields_without_end(probe: &Probe) -> Result<(), Miss> {
 async fn empty_continuations(probe: &Probe) -> Result<(), Miss> {
     let mut peer = begin_block(probe).await?;
     let empty = continuation(Vec::new());
-    let plan = Plan { what: "empty CONTINUATION frames", bound: 10_000, batch: 100, pace: Pace::Pause };
+    let plan =
+        Plan { what: "empty CONTINUATION frames", bound: 10_000, batch: 100, pace: Pace::Pause };
     let flooded = flood(&mut peer, plan, |_| vec![empty.clone()]).await;
     flooded.judge(probe, &mut peer, |what| Err(Miss::warn(what))).await?;
     if flooded.sent > 1000 {
@@ -122,7 +123,8 @@ async fn huffman_in_a_refused_block(probe: &Probe) -> Result<(), Miss> {
     let mut value = Vec::new();
     encode_huffman(&[b'0'; 13_000], &mut value);
     let field = continuation(literal(b"x-falconry", &value, true));
-    let plan = Plan { what: "CONTINUATION frames of 8 KiB", bound: 512, batch: 4, pace: Pace::Pause };
+    let plan =
+        Plan { what: "CONTINUATION frames of 8 KiB", bound: 512, batch: 4, pace: Pace::Pause };
     let flooded = flood(&mut peer, plan, |_| vec![field.clone()]).await;
     within_limit(flooded, probe, &mut peer).await
 }

@@ -62,7 +62,7 @@ pub(super) fn cases() -> Vec<CodeCase> {
     ]
 }
 
-fn case(id: &str, title: &str, why: &str) -> Meta {
+fn case(id: &'static str, title: &'static str, why: &'static str) -> Meta {
     Meta::new(id, Level::Hardening, title, why)
         .rfc(9113, "10.5")
         .covers(&["rfc9113-10.5-2"])
@@ -138,15 +138,20 @@ async fn one_settings_frame(probe: &Probe, entries: &str) -> Result<(), Miss> {
     let mut peer = probe.h2().await?;
     peer.wait("ack").await?;
     let plan = Plan { what: "entries", bound: ENTRIES, batch: ENTRIES, pace: Pace::Ping };
-    let flooded = flood(&mut peer, plan, |number| {
-        if number == 0 { vec![settings.clone()] } else { Vec::new() }
-    })
-    .await;
+    let flooded =
+        flood(
+            &mut peer,
+            plan,
+            |number| {
+                if number == 0 { vec![settings.clone()] } else { Vec::new() }
+            },
+        )
+        .await;
     acknowledged(flooded, probe, &mut peer).await
 }
 
 async fn acknowledged(flooded: Flooded, probe: &Probe, peer: &mut Peer) -> Result<(), Miss> {
-    let acks = peer.seen().settings_acks;
+    let acks = peer.seen().settings_acks();
     flooded
         .judge(probe, peer, |what| {
             if acks > 1 { Ok(()) } else { Err(Miss::new(format!("{what}, nor acknowledged"))) }

@@ -49,7 +49,7 @@ pub(super) fn cases() -> Vec<CodeCase> {
     ]
 }
 
-fn case(id: &str, title: &str, why: &str) -> Meta {
+fn case(id: &'static str, title: &'static str, why: &'static str) -> Meta {
     Meta::new(id, Level::Hardening, title, why)
         .rfc(9113, "10.5")
         .covers(&["rfc9113-10.5-2"])
@@ -123,8 +123,7 @@ async fn responses_unread(probe: &Probe) -> Result<(), Miss> {
         probe.host()
     ))?;
     let plan = Plan { what: "requests", bound: 100, batch: 20, pace: Pace::Pause };
-    let flooded =
-        flood(&mut peer, plan, |number| vec![on(stream(number), &request)]).await;
+    let flooded = flood(&mut peer, plan, |number| vec![on(stream(number), &request)]).await;
     probe.measure("requests with nothing read", u64::from(flooded.sent));
     // Others are served while these stand still, and when they are gone.
     lives_on(probe).await?;

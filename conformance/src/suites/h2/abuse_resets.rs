@@ -8,7 +8,7 @@ use falconry_fixtures::{Level, Meta};
 use falconry_wire::h2::{RawFrame, SettingId};
 
 use super::CodeCase;
-use super::abuse_flood::{Pace, Plan, Stop, fields, flood, frame, get, lives_on, on, stream};
+use super::abuse_flood::{Pace, Plan, fields, flood, frame, get, lives_on, on, stream};
 use crate::probe::h2::{Opening, Peer};
 use crate::probe::{Miss, Probe};
 use crate::run;
@@ -46,39 +46,39 @@ pub(super) fn cases() -> Vec<CodeCase> {
             run!(rapid_reset_on_new_connections),
         ),
         CodeCase::new(
-            made_case("zero-window-update", "requests, each with a WINDOW_UPDATE of 0", made),
+            case("h2.abuse.made-reset-zero-window-update", "requests, each with a WINDOW_UPDATE of 0, up to 2000", made),
             run!(made_by_zero_window_update),
         ),
         CodeCase::new(
-            made_case("window-overflow", "requests, each with a WINDOW_UPDATE beyond 2^31-1", made),
+            case("h2.abuse.made-reset-window-overflow", "requests, each with a WINDOW_UPDATE beyond 2^31-1, up to 2000", made),
             run!(made_by_window_overflow),
         ),
         CodeCase::new(
-            made_case("late-data", "requests, each with DATA behind its END_STREAM", made),
+            case("h2.abuse.made-reset-late-data", "requests, each with DATA behind its END_STREAM, up to 2000", made),
             run!(made_by_late_data),
         ),
         CodeCase::new(
-            made_case("late-headers", "requests, each with HEADERS behind its END_STREAM", made),
+            case("h2.abuse.made-reset-late-headers", "requests, each with HEADERS behind its END_STREAM, up to 2000", made),
             run!(made_by_late_headers),
         ),
         CodeCase::new(
-            made_case("short-priority", "requests, each with a PRIORITY of 4 octets", made),
+            case("h2.abuse.made-reset-short-priority", "requests, each with a PRIORITY of 4 octets, up to 2000", made),
             run!(made_by_short_priority),
         ),
         CodeCase::new(
-            made_case(
-                "self-dependency",
-                "requests, each with a PRIORITY that makes it depend on itself",
+            case(
+                "h2.abuse.made-reset-self-dependency",
+                "requests, each with a PRIORITY that makes it depend on itself, up to 2000",
                 "RFC 7540 made this a stream error, and old code still resets for it; that must count.",
             ),
             run!(made_by_self_dependency),
         ),
         CodeCase::new(
-            made_case("content-length", "requests, each with less content than announced", made),
+            case("h2.abuse.made-reset-content-length", "requests, each with less content than announced, up to 2000", made),
             run!(made_by_content_length),
         ),
         CodeCase::new(
-            made_case("trailers", "requests, each with malformed trailers", made),
+            case("h2.abuse.made-reset-trailers", "requests, each with malformed trailers, up to 2000", made),
             run!(made_by_trailers),
         ),
         CodeCase::new(
@@ -110,15 +110,11 @@ pub(super) fn cases() -> Vec<CodeCase> {
     ]
 }
 
-fn case(id: &str, title: &str, why: &str) -> Meta {
+fn case(id: &'static str, title: &'static str, why: &'static str) -> Meta {
     Meta::new(id, Level::Hardening, title, why)
         .rfc(9113, "10.5")
         .covers(&["rfc9113-10.5-2"])
         .tagged(&["abuse", "limits"])
-}
-
-fn made_case(name: &str, title: &str, why: &str) -> Meta {
-    case(&format!("h2.abuse.made-reset-{name}"), &format!("{title}, up to 2000"), why)
 }
 
 async fn rapid_reset(probe: &Probe) -> Result<(), Miss> {

@@ -2,9 +2,7 @@
 //! (RFC 9113 §4.2).
 
 use falconry_fixtures::{Level, Meta};
-use falconry_wire::h2::{
-    DEFAULT_MAX_FRAME_SIZE, ErrorCode, Flags, FrameType, RawFrame, SettingId,
-};
+use falconry_wire::h2::{DEFAULT_MAX_FRAME_SIZE, ErrorCode, Flags, FrameType, RawFrame, SettingId};
 
 use super::CodeCase;
 use super::abuse_flood::{get, on};
@@ -38,41 +36,36 @@ pub(super) fn cases() -> Vec<CodeCase> {
             run!(data_too_large),
         ),
         CodeCase::new(
-            too_large("headers", "HEADERS", why),
+            too_large("h2.frames.too-large-headers", "HEADERS of one octet more than announced", why),
             run!(headers_too_large),
         ),
         CodeCase::new(
-            too_large("continuation", "CONTINUATION", why),
+            too_large("h2.frames.too-large-continuation", "CONTINUATION of one octet more than announced", why),
             run!(continuation_too_large),
         ),
         CodeCase::new(
-            too_large("trailers", "HEADERS with trailers", why),
+            too_large("h2.frames.too-large-trailers", "HEADERS with trailers, of one octet more than announced", why),
             run!(trailers_too_large),
         ),
         CodeCase::new(
-            too_large("settings", "SETTINGS", why),
+            too_large("h2.frames.too-large-settings", "SETTINGS of one octet more than announced", why),
             run!(settings_too_large),
         ),
         CodeCase::new(
-            too_large("goaway", "GOAWAY", why),
+            too_large("h2.frames.too-large-goaway", "GOAWAY of one octet more than announced", why),
             run!(goaway_too_large),
         ),
         CodeCase::new(
-            too_large("unknown-type", "a frame of an unknown type on stream 0", why),
+            too_large("h2.frames.too-large-unknown-type", "a frame of an unknown type on stream 0, of one octet more than announced", why),
             run!(unknown_too_large),
         ),
     ]
 }
 
-fn too_large(name: &str, what: &str, why: &str) -> Meta {
-    Meta::new(
-        &format!("h2.frames.too-large-{name}"),
-        Level::Must,
-        &format!("{what}, one octet longer than announced"),
-        why,
-    )
-    .rfc(9113, "4.2")
-    .covers(&["rfc9113-4.2-2", "rfc9113-4.2-3"])
+fn too_large(id: &'static str, title: &'static str, why: &'static str) -> Meta {
+    Meta::new(id, Level::Must, title, why)
+        .rfc(9113, "4.2")
+        .covers(&["rfc9113-4.2-2", "rfc9113-4.2-3"])
 }
 
 async fn headers_of_16384(probe: &Probe) -> Result<(), Miss> {
@@ -112,10 +105,8 @@ async fn data_too_large(probe: &Probe) -> Result<(), Miss> {
 
 fn is_flow_control(peer: &Peer) -> bool {
     let seen = peer.seen();
-    let codes = [
-        seen.goaway().map(|goaway| goaway.code),
-        seen.stream(1).and_then(|stream| stream.reset),
-    ];
+    let codes =
+        [seen.goaway().map(|goaway| goaway.code), seen.stream(1).and_then(|stream| stream.reset)];
     codes.contains(&Some(ErrorCode::FLOW_CONTROL_ERROR))
 }
 

@@ -1,13 +1,34 @@
 //! HTTP/2: cases in code, by topic.
 
+mod abuse_continuation;
+mod abuse_control;
+mod abuse_flood;
+mod abuse_memory;
+mod abuse_resets;
+mod frames;
 mod goaway;
 mod ping;
+mod preface;
 mod reset;
 mod settings;
+mod streams;
 
 use super::CodeCase;
 
 /// All of them.
 pub(super) fn cases() -> Vec<CodeCase> {
-    [goaway::cases(), ping::cases(), reset::cases(), settings::cases()].concat()
+    [
+        abuse_continuation::cases(),
+        abuse_control::cases(),
+        abuse_memory::cases(),
+        abuse_resets::cases(),
+        frames::cases(),
+        goaway::cases(),
+        ping::cases(),
+        preface::cases(),
+        reset::cases(),
+        settings::cases(),
+        streams::cases(),
+    ]
+    .concat()
 }

@@ -146,11 +146,11 @@ pub(super) fn cases() -> Vec<CodeCase> {
     ]
 }
 
-fn slow(id: &str, title: &str, why: &str) -> Meta {
+fn slow(id: &'static str, title: &'static str, why: &'static str) -> Meta {
     Meta::new(id, Level::Hardening, title, why).rfc(9113, "10.5").tagged(&["slow", "limits"])
 }
 
-fn upgrade(id: &str, level: Level, title: &str, why: &str) -> Meta {
+fn upgrade(id: &'static str, level: Level, title: &'static str, why: &'static str) -> Meta {
     Meta::new(id, level, title, why).rfc(9113, "3.1").tagged(&["upgrade"])
 }
 

@@ -11,7 +11,7 @@ use crate::probe::{Miss, Probe};
 use crate::run;
 
 pub(super) fn cases() -> Vec<CodeCase> {
-    let limit = |id: &str, title: &str, why: &str| {
+    let limit = |id: &'static str, title: &'static str, why: &'static str| {
         Meta::new(id, Level::Must, title, why)
             .rfc(9113, "5.1.2")
             .covers(&["rfc9113-5.1.2-2"])
@@ -130,9 +130,9 @@ async fn limit_is_enforced(probe: &Probe) -> Result<(), Miss> {
     let seen = peer.seen();
     if let Some(goaway) = seen.goaway() {
         return match goaway.code {
-            ErrorCode::PROTOCOL_ERROR | ErrorCode::REFUSED_STREAM | ErrorCode::ENHANCE_YOUR_CALM => {
-                Ok(())
-            }
+            ErrorCode::PROTOCOL_ERROR
+            | ErrorCode::REFUSED_STREAM
+            | ErrorCode::ENHANCE_YOUR_CALM => Ok(()),
             code => Err(Miss::weak(format!("refused by GOAWAY {code}"))),
         };
     }

@@ -18,6 +18,7 @@ use crate::connection::{ConnectionPermits, EndReason, Permit};
 use crate::host::Services;
 use crate::limits::deadline;
 use crate::protocol::Link;
+use crate::protocol::respond::{check, failed, internal_error};
 
 /// Largest piece of content that is framed as one chunk: bounds what one write adds to the output.
 const CHUNK_LIMIT: usize = 16 * 1024;
@@ -158,20 +159,11 @@ impl<'c> H1Link<'c> {
             });
         }
         match (self.phase, error) {
-            (Phase::Pending, HandlerError::Request(fault)) => {
-                self.persistent = false;
-                respond::explain(response, fault.status(), &fault, fault.section());
-                self.failure = Some(EndReason::RequestFault(fault));
-                Ok(())
-            }
-            (Phase::Pending, HandlerError::Response(ResponseFault::TooManyUpgrades)) => {
-                response.reset(503);
-                response.field(FieldName::ContentType, "text/plain");
-                response.content(&b"too many upgraded connections\n"[..]);
-                Ok(())
-            }
-            (Phase::Pending, _) => {
-                internal_error(response);
+            (Phase::Pending, error) => {
+                if let Some(fault) = failed(response, &error) {
+                    self.persistent = false;
+                    self.failure = Some(EndReason::RequestFault(fault));
+                }
                 Ok(())
             }
             // RFC 9112 §8: a response cut short must not look whole.
@@ -209,7 +201,7 @@ impl<'c> H1Link<'c> {
     }
 
     async fn whole(&mut self, response: &mut Response) -> Result<(), EndReason> {
-        if let Err(fault) = respond::check(response, self.request.is_head()) {
+        if let Err(fault) = check(response, self.request.is_head()) {
             tracing::error!(%fault, "response may not be sent");
             internal_error(response);
         }
@@ -499,7 +491,7 @@ impl Link for H1Link<'_> {
         if matches!(response.status, 204 | 205 | 304) {
             return Err(ResponseFault::Content.into());
         }
-        respond::check(response, true)?;
+        check(response, true)?;
         self.decide_persistence(response);
         let answer = self.answer();
         let framing = respond::streamed(&mut self.io.output, response, answer, self.services);
@@ -600,11 +592,6 @@ fn take(input: &mut Input, buffer: &mut [u8]) -> usize {
     }
     input.consume(count);
     count
-}
-
-fn internal_error(response: &mut Response) {
-    response.reset(500);
-    response.field(FieldName::ContentType, "text/plain").content(&b"internal server error\n"[..]);
 }
 
 fn stop_error(stop: Stop) -> io::Error {

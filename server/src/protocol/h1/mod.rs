@@ -11,7 +11,7 @@ use std::future::poll_fn;
 use std::mem;
 
 use falconry_wire::h1::{
-    Fault as Syntax, Framing, Parsed, RequestHead, RequestParser, Scheme, TargetForm, Version,
+    Fault as Syntax, Framing, Parsed, RequestHead, RequestParser, TargetForm, Version,
 };
 use tokio::time::Instant;
 
@@ -24,6 +24,7 @@ use crate::connection::{ConnectionInfo, EndReason};
 use crate::host::Services;
 use crate::limits::deadline;
 use crate::protocol::NO_REQUEST;
+use crate::protocol::respond::{Claims, early_fault};
 
 /// What one request needs and the next one uses again. Rented from the worker while a connection
 /// has something to do.
@@ -60,6 +61,12 @@ pub(crate) async fn serve<A: Application>(
 pub(crate) fn refuse_tls(io: &mut Io, services: &Services) {
     let fault = "TLS handshake on a cleartext endpoint: use http:// here, or the https:// endpoint";
     respond::refusal(&mut io.output, false, 400, &fault, NO_REQUEST, services);
+}
+
+/// Queues the answer to HTTP/1.1 where only HTTP/2 is spoken.
+pub(crate) fn refuse_version(io: &mut Io, services: &Services) {
+    let section = falconry_wire::section::Section::new(9110, "15.6.6");
+    respond::refusal(&mut io.output, false, 505, &"only HTTP/2 is spoken here", section, services);
 }
 
 struct Engine<'c, A> {
@@ -188,7 +195,7 @@ impl<A: Application> Engine<'_, A> {
         let request = view(head, current.octets(), self.info);
         let mut link = H1Link::new(self.io, head, &request, self.services);
         response.reset(200);
-        let outcome = match early_fault(head, &request, self.services) {
+        let outcome = match early_fault(&claims(head), &request, self.services) {
             Some(fault) => Err(fault.into()),
             None => {
                 let mut context = self.application.create_context(&request);
@@ -247,25 +254,15 @@ impl<A: Application> Engine<'_, A> {
     }
 }
 
-/// What can be refused by the head alone, before the application sees it.
-fn early_fault(head: &RequestHead, request: &Request<'_>, services: &Services) -> Option<Fault> {
-    if let Framing::Length(length) = head.framing
-        && services.exceeds_content_limit(length)
-    {
-        return Some(Fault::ContentTooLarge);
+fn claims(head: &RequestHead) -> Claims {
+    Claims {
+        length: match head.framing {
+            Framing::Length(length) => Some(length),
+            _ => None,
+        },
+        scheme: (head.target.form == TargetForm::Absolute).then_some(head.target.scheme),
+        unknown_expectation: head.has_expectation && !head.expects_continue,
     }
-    // RFC 9110 §7.4: an https resource is not served in the clear, and nothing here is served as ftp.
-    if head.target.form == TargetForm::Absolute {
-        let served = if request.connection.tls.is_some() { Scheme::Https } else { Scheme::Http };
-        if head.target.scheme != Some(served) {
-            return Some(Fault::Misdirected);
-        }
-    }
-    // RFC 9110 §10.1.1: 417 is allowed for an expectation that is not known.
-    if head.has_expectation && !head.expects_continue {
-        return Some(Fault::UnknownExpectation);
-    }
-    None
 }
 
 fn view<'c>(head: &'c RequestHead, octets: &'c [u8], info: &'c ConnectionInfo) -> Request<'c> {
@@ -287,6 +284,7 @@ fn view<'c>(head: &'c RequestHead, octets: &'c [u8], info: &'c ConnectionInfo) -
         path_is_plain: target.plain,
         query: target.query.map(|query| query.of(octets)),
         authority: head.authority.of(octets),
+        protocol: None,
         fields: head.fields(octets),
         connection: info,
     }

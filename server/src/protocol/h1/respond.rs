@@ -3,12 +3,12 @@
 use std::fmt::Display;
 
 use bytes::Bytes;
-use falconry_wire::field::FieldName;
 use falconry_wire::h1::encode;
 use falconry_wire::section::Section;
 
-use crate::application::{Content, HttpVersion, Response, ResponseFault};
+use crate::application::{Content, HttpVersion, Response};
 use crate::host::Services;
+use crate::protocol::respond::{explain, has_no_content};
 
 /// Content up to this size is copied behind its head, so that one write takes both; larger content
 /// is written from where it is. Two pages: beyond, the copy costs more than a second slice.
@@ -148,44 +148,4 @@ fn content_length(out: &mut Vec<u8>, length: u64) {
     out.extend_from_slice(b"Content-Length: ");
     encode::decimal(out, length);
     out.extend_from_slice(b"\r\n");
-}
-
-/// RFC 9110 §15.3.5, §15.4.5: these end with their head.
-fn has_no_content(status: u16) -> bool {
-    matches!(status, 204 | 304)
-}
-
-/// What the application may not ask for.
-pub(super) fn check(response: &Response, head: bool) -> Result<(), ResponseFault> {
-    if let Some(fault) = response.fault {
-        return Err(fault);
-    }
-    if !(200..=999).contains(&response.status) {
-        return Err(ResponseFault::Status(response.status));
-    }
-    match response.content {
-        // RFC 9110 §15.3.6: a 205 says that there is nothing.
-        Content::Whole(ref content)
-            if !content.is_empty() && matches!(response.status, 204 | 205 | 304) =>
-        {
-            Err(ResponseFault::Content)
-        }
-        Content::Length(declared) if declared > 0 && !head => {
-            Err(ResponseFault::Length { declared, written: 0 })
-        }
-        // Declared, and then nothing was written.
-        Content::Declared(declared) if declared > 0 && !head => {
-            Err(ResponseFault::Length { declared, written: 0 })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Makes `response` the answer to a fault: its status, the fault and the rule, in a line of text.
-pub(super) fn explain(response: &mut Response, status: u16, fault: &dyn Display, section: Section) {
-    response.reset(status);
-    response
-        .field(FieldName::ContentType, "text/plain; charset=utf-8")
-        .content(format!("{status}: {fault} ({section})\n"))
-        .close();
 }

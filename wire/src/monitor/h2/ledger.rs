@@ -1,7 +1,7 @@
 //! What each rule has said so far.
 
-use super::super::{Finding, Rule};
-use super::rules::Key;
+use super::super::{Finding, Observed, Rule};
+use super::rules::{Key, RULES};
 
 /// What one rule says of a connection.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -30,10 +30,10 @@ impl Ledger {
         }
     }
 
-    /// Writes down what a rule, which is one of [`super::rules`], says of a response.
-    pub(super) fn add(&mut self, at: usize, finding: Finding) {
-        if let Some(tally) = self.0.get_mut(at) {
-            tally.add(finding);
+    /// Writes down what the rules that all protocols share say of a response.
+    pub(super) fn messages(&mut self, response: &Observed<'_>) {
+        for (rule, tally) in super::rules().zip(&mut self.0).skip(RULES.len()) {
+            tally.add((rule.check)(response));
         }
     }
 

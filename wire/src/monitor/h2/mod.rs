@@ -7,7 +7,7 @@
 //!
 //! The rules about messages that all protocols share (`date-form`, say) are held against every response.
 //!
-//! ```no_run
+//! ```
 //! use falconry_wire::h2::{PREFACE, RawFrame};
 //! use falconry_wire::monitor::h2::{End, Monitor};
 //!
@@ -25,13 +25,28 @@
 //! assert_eq!(broken.collect::<Vec<_>>(), ["h2.passive.first-settings"]);
 //! ```
 
+mod content;
+mod control;
+mod fields;
+mod frames;
 mod ledger;
+mod ours;
+mod responses;
 mod rules;
+mod streams;
+#[cfg(test)]
+mod tests;
+mod theirs;
 
 pub use ledger::Tally;
 
 use super::{Rule, challenge, date, field, framing, status, trailer};
+use crate::h2::MAX_FRAME_SIZE;
 use ledger::Ledger;
+use ours::Ours;
+use rules::Key;
+use streams::{Stream, Streams};
+use theirs::Theirs;
 
 /// The rules of HTTP/2: first those about the traffic, then those about messages that all protocols share.
 ///
@@ -45,11 +60,12 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum End {
-    /// The server closed (FIN), and we had not.
+    /// The server closed (FIN).
     Fin,
     /// The server reset the connection. What it had sent before may be lost.
     Reset,
-    /// We closed first, or stopped looking.
+    /// We closed first (FIN or reset), or stopped looking. More may be received behind it, and the
+    /// server's own end.
     Ours,
 }
 
@@ -57,6 +73,11 @@ pub enum End {
 #[derive(Clone, Debug)]
 pub struct Monitor {
     ledger: Ledger,
+    ours: Ours,
+    theirs: Theirs,
+    streams: Streams,
+    ended: bool,
+    we_ended: bool,
 }
 
 impl Default for Monitor {
@@ -68,22 +89,55 @@ impl Default for Monitor {
 impl Monitor {
     /// A monitor of a connection on which nothing was sent yet, not even the preface.
     pub fn new() -> Self {
-        Self { ledger: Ledger::new() }
+        Self {
+            ledger: Ledger::new(),
+            ours: Ours::new(),
+            theirs: Theirs::new(),
+            streams: Streams::default(),
+            ended: false,
+            we_ended: false,
+        }
     }
 
-    /// Takes octets that we sent, the preface included.
+    /// Takes octets that we are about to send, the preface included. They have to be here before the
+    /// server's answer to them is.
     pub fn sent(&mut self, octets: &[u8]) {
-        _ = octets;
+        let max_frame_size = self.theirs.max_frame_size.min(MAX_FRAME_SIZE);
+        self.ours.sent(octets, max_frame_size, &mut self.streams);
+        self.theirs.allow_table(self.ours.most(|settings| settings.table));
     }
 
     /// Takes octets that the server sent.
     pub fn received(&mut self, octets: &[u8]) {
-        _ = octets;
+        self.take(octets);
     }
 
     /// Takes the end of the connection. Some rules can only be judged then.
     pub fn end(&mut self, end: End) {
-        _ = end;
+        if self.ours.is_foreign() || self.theirs.is_foreign {
+            return;
+        }
+        if !std::mem::replace(&mut self.ended, true) {
+            if let Some(streams) = self.theirs.concurrency {
+                self.ledger.note(Key::ConcurrencyZero, streams > 0, || "0 until the end".into());
+            }
+            let known = self.ours.known;
+            let reset = |stream: &Stream| stream.opened && stream.is_known_reset(known);
+            let kept = |stream: &Stream| reset(stream) && !stream.behind_reset;
+            for _ in self.streams.iter().filter(|(_, stream)| kept(stream)) {
+                self.ledger.note(Key::BehindOurReset, true, String::new);
+            }
+        }
+        match end {
+            End::Ours => self.we_ended = true,
+            End::Fin if self.ours.is_http2() && !self.we_ended => {
+                self.ledger.note(Key::GoAwayBeforeClose, self.theirs.goaway.is_some(), || {
+                    "a close without GOAWAY".into()
+                });
+            }
+            // A reset may overtake what was sent before it.
+            _ => {}
+        }
     }
 
     /// What each rule says so far, in the order of [`rules`].
