@@ -11,10 +11,14 @@ mod abuse_unneeded;
 mod extended_connect;
 mod flow;
 mod frames;
+mod goaway;
 mod headers;
 mod hpack;
 mod message;
+mod ping;
 mod preface;
+mod reset;
+mod settings;
 mod streams;
 mod windows;
 
@@ -33,10 +37,14 @@ pub(super) fn cases() -> Vec<CodeCase> {
         extended_connect::cases(),
         flow::cases(),
         frames::cases(),
+        goaway::cases(),
         headers::cases(),
         hpack::cases(),
         message::cases(),
+        ping::cases(),
         preface::cases(),
+        reset::cases(),
+        settings::cases(),
         streams::cases(),
     ]
     .concat()
