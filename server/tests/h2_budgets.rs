@@ -75,9 +75,9 @@ async fn ends_after(
 /// Bounds of 20 and no time for them to be given back, but for frames that are ignored.
 fn twenty() -> Limits {
     let allowance = Some(Allowance { count: 20, window: Duration::from_secs(86_400) });
-    let all = Budget::ALL.iter().fold(Budgets::default(), |budgets, budget| {
-        budgets.set(*budget, allowance)
-    });
+    let all = Budget::ALL
+        .iter()
+        .fold(Budgets::default(), |budgets, budget| budgets.set(*budget, allowance));
     let budgets = all.set(Budget::IgnoredFrames, None);
     Limits { http2: Http2Limits { budgets, ..Http2Limits::default() }, ..Limits::default() }
 }
@@ -108,7 +108,7 @@ async fn resets_that_the_server_is_made_to_send() {
         |id| vec![get(id, "/slow"), data(id, 1, false)],
         |id| vec![get(id, "/slow"), format!("HEADERS {id} +END_STREAM +END_HEADERS x=y")],
         |id| vec![get(id, "/slow"), format!("PRIORITY {id} 0x00000000")],
-        |id| vec![format!("{} content-length=1", post(id, "/slow")), data(id, 2, false)],
+        |id| vec![format!("{} content-length=1", post(id, "/slow")), data(id, 40, false)],
         |id| vec![post(id, "/slow"), format!("HEADERS {id} +END_HEADERS x=y")],
         |id| vec![get(id, "/slow").replace(":path=/slow", "")],
     ];

@@ -83,7 +83,8 @@ impl Peer {
     /// All frames until the end, which is the last line.
     pub async fn rest(&mut self) -> Vec<String> {
         let mut lines = vec![self.next().await];
-        while lines.last().is_some_and(|line| line.contains(' ') && !line.starts_with("connection")) {
+        while lines.last().is_some_and(|line| line.contains(' ') && !line.starts_with("connection"))
+        {
             lines.push(self.next().await);
         }
         lines

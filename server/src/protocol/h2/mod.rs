@@ -25,8 +25,8 @@ use std::ops::{Deref, DerefMut};
 use std::task::{Context, Poll};
 
 use falconry_wire::field::{FieldName, FieldSection};
-use falconry_wire::h2::{ErrorCode, RequestHead};
 use falconry_wire::h1::TargetForm;
+use falconry_wire::h2::{ErrorCode, RequestHead};
 use falconry_wire::hpack::DecodedSection;
 use tokio::time::Instant;
 
