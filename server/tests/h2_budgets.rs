@@ -108,7 +108,7 @@ async fn resets_that_the_server_is_made_to_send() {
         |id| vec![get(id, "/slow"), data(id, 1, false)],
         |id| vec![get(id, "/slow"), format!("HEADERS {id} +END_STREAM +END_HEADERS x=y")],
         |id| vec![get(id, "/slow"), format!("PRIORITY {id} 0x00000000")],
-        |id| vec![format!("{} content-length=1", post(id, "/slow")), data(id, 2, false)],
+        |id| vec![format!("{} content-length=1", post(id, "/slow")), data(id, 40, false)],
         |id| vec![post(id, "/slow"), format!("HEADERS {id} +END_HEADERS x=y")],
         |id| vec![get(id, "/slow").replace(":path=/slow", "")],
     ];

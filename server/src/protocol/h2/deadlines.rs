@@ -6,6 +6,7 @@ use falconry_wire::h2::{ErrorCode, Frame, MAX_WINDOW};
 use tokio::time::Instant;
 
 use super::connection::{Connection, wake};
+use super::streams::{Closed, Response, Stream};
 use super::{Budget, Http2Fault};
 use crate::application::Fault;
 use crate::connection::EndReason;
@@ -131,7 +132,7 @@ impl Connection<'_> {
 
     /// What a client has to take of a response that waits: as much as a connection of HTTP/1.1 would
     /// have queued.
-    fn pending(&self, response: &super::streams::Response) -> u64 {
+    fn pending(&self, response: &Response) -> u64 {
         response.queued().min(self.services.limits.response_buffer) as u64
     }
 
@@ -251,14 +252,14 @@ impl Connection<'_> {
         Frame::GoAway { last_stream, code, debug }.encode(&mut self.output);
     }
 
-    /// The client closed its direction: what it has not sent whole will never be.
+    /// The client closed its direction, and is gone in all likelihood: only responses that are complete
+    /// are still sent. To work on would let clients that come and go run more than the limit of streams.
     pub(super) fn client_closed(&mut self) {
         self.life.client_leaves = true;
-        let open: Vec<_> = self.streams.iter().filter(|(_, s)| !s.request.ended).collect();
-        let slots: Vec<_> = open.into_iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            self.reset(slot, ErrorCode::CANCEL);
+        let incomplete = |stream: &Stream| !stream.request.ended || !stream.response.complete;
+        let streams = self.streams.iter().filter(|(_, stream)| incomplete(stream));
+        for slot in streams.map(|(slot, _)| slot).collect::<Vec<_>>() {
+            self.close(slot, Closed::ByClient);
         }
-        self.fault = None;
     }
 }
