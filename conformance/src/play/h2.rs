@@ -122,7 +122,8 @@ pub(crate) async fn rest(
         outcomes.judge(connection.follower().short()) == Some(Accepted::Pass)
     };
     // Where no frame may follow, or our side is closed, only what the peer does can be waited for.
-    if connection.is_closed() || !connection.follower().is_between_frames() {
+    let may_follow = connection.follower().is_between_frames() || connection.is_answering();
+    if connection.is_closed() || !may_follow {
         let until = if passes(connection) { Instant::now() + quiet } else { deadline };
         return until_close(connection, until.min(deadline)).await;
     }

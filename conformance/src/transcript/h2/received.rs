@@ -567,7 +567,7 @@ mod tests {
         );
         assert_eq!(
             fault(&octets(&["HEADERS 1 +END_HEADERS 0xff"])),
-            "a field block that cannot be decoded: truncated field block"
+            "a field block that cannot be decoded: field block ends inside a representation"
         );
     }
 
