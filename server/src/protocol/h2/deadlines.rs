@@ -113,14 +113,17 @@ impl Connection<'_> {
         if let Shutdown::Announced(until) = life.shutdown {
             by(until);
         }
-        if self.streams.open() == 0 {
+        if self.streams.open() == 0 && life.shutdown == Shutdown::No {
             by(deadline(life.idle_since, limits.keep_alive_timeout));
         }
         for (_, stream) in self.streams.iter() {
             stream.request.deadline.map(&mut by);
             stream.response.linger.map(&mut by);
             if let (Some(wait), Some(rate)) = (&stream.response.wait, limits.response_rate) {
-                by(deadline(wait.since, rate.allowance(wait.taken + self.pending(&stream.response))));
+                by(deadline(
+                    wait.since,
+                    rate.allowance(wait.taken + self.pending(&stream.response)),
+                ));
             }
         }
         next
@@ -132,12 +135,12 @@ impl Connection<'_> {
         response.queued().min(self.services.limits.response_buffer) as u64
     }
 
-    /// Does what is due. Gives the reason if the connection is to end in good order.
+    /// Does what is due.
     ///
     /// # Errors
     ///
     /// What was not done in time.
-    pub(super) fn tick(&mut self) -> Result<Option<EndReason>, Http2Fault> {
+    pub(super) fn tick(&mut self) -> Result<(), Http2Fault> {
         let (limits, now) = (&self.services.limits, self.now);
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if due(self.life.settings_by) || due(self.life.settings_due) {
@@ -164,7 +167,8 @@ impl Connection<'_> {
         if self.streams.open() == 0
             && due(Some(deadline(self.life.idle_since, limits.keep_alive_timeout)))
         {
-            return Ok(Some(EndReason::KeepAliveTimeout));
+            // A request may be under way: it is served.
+            self.shut_down(EndReason::KeepAliveTimeout);
         }
         let mut lingered = Vec::new();
         for at in 0..self.streams.open() {
@@ -188,7 +192,7 @@ impl Connection<'_> {
         for slot in lingered {
             self.reset(slot, ErrorCode::NO_ERROR);
         }
-        Ok(None)
+        Ok(())
     }
 
     /// Begins to end the connection: no more streams, and those that are open go on (RFC 9113 §6.8).
