@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use falconry_fixtures::End;
 use falconry_fixtures::h2::StreamSeen as Short;
 use falconry_wire::h2::{
-    ErrorCode, FRAME_HEAD_LEN, Flags, FrameHead, FrameType, RawFrame, SettingId,
+    DEFAULT_MAX_FRAME_SIZE, ErrorCode, FRAME_HEAD_LEN, Flags, FrameHead, FrameType, RawFrame, SettingId,
 };
 use falconry_wire::hpack::{DecodedSection, Decoder, SectionLimits};
 
@@ -103,6 +103,13 @@ impl Received {
             if self.buffer.starts_with(TLS_ALERT) {
                 self.seen.short.garbage = true;
                 return self.lose("a TLS alert");
+            }
+            // RFC 9113 §6.5.2: no frame is longer before we have allowed it.
+            if let Some(head) = self.buffer.first_chunk::<FRAME_HEAD_LEN>()
+                && FrameHead::parse(head).length > DEFAULT_MAX_FRAME_SIZE
+            {
+                self.seen.short.garbage = true;
+                return self.lose("octets that are no frames");
             }
             let prefix = self.buffer.get(..5).unwrap_or(&self.buffer);
             if b"HTTP/".starts_with(prefix) {
@@ -561,13 +568,14 @@ mod tests {
         let fault = |octets: &[u8]| read(octets, 3).0.fault.unwrap();
         assert_eq!(fault(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "octets of HTTP/1");
         assert_eq!(fault(b"\x15\x03\x03\0\x02\x02\x50"), "a TLS alert");
+        assert_eq!(fault(b"220 mail.example ready"), "octets that are no frames");
         assert_eq!(
             fault(b"\0\0\x05\0\0\0\0\0\x01he"),
             "a DATA frame of 5 octets cut short by the close"
         );
         assert_eq!(
             fault(&octets(&["HEADERS 1 +END_HEADERS 0xff"])),
-            "a field block that cannot be decoded: truncated field block"
+            "a field block that cannot be decoded: field block ends inside a representation"
         );
     }
 
