@@ -120,7 +120,10 @@ impl Connection<'_> {
             stream.request.deadline.map(&mut by);
             stream.response.linger.map(&mut by);
             if let (Some(wait), Some(rate)) = (&stream.response.wait, limits.response_rate) {
-                by(deadline(wait.since, rate.allowance(wait.taken + self.pending(&stream.response))));
+                by(deadline(
+                    wait.since,
+                    rate.allowance(wait.taken + self.pending(&stream.response)),
+                ));
             }
         }
         next

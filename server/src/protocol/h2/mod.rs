@@ -25,8 +25,8 @@ use std::ops::{Deref, DerefMut};
 use std::task::{Context, Poll};
 
 use falconry_wire::field::{FieldName, FieldSection};
-use falconry_wire::h2::{ErrorCode, RequestHead};
 use falconry_wire::h1::TargetForm;
+use falconry_wire::h2::{ErrorCode, RequestHead};
 use falconry_wire::hpack::DecodedSection;
 use tokio::time::Instant;
 
@@ -251,6 +251,7 @@ impl Driver<'_, '_> {
         M: Fn(Start) -> F,
     {
         tasks.awake(cx.waker());
+        self.connection.borrow_mut().now = Instant::now();
         if self.io.close_requested() {
             self.connection.borrow_mut().shut_down(EndReason::Shutdown);
         } else {
