@@ -8,6 +8,7 @@ mod abuse_resets;
 mod frames;
 mod preface;
 mod streams;
+mod tls;
 
 use super::CodeCase;
 
@@ -21,6 +22,7 @@ pub(super) fn cases() -> Vec<CodeCase> {
         frames::cases(),
         preface::cases(),
         streams::cases(),
+        tls::cases(),
     ]
     .concat()
 }
