@@ -20,6 +20,7 @@ mod preface;
 mod reset;
 mod settings;
 mod streams;
+mod tls;
 mod windows;
 
 use super::CodeCase;
@@ -46,6 +47,7 @@ pub(super) fn cases() -> Vec<CodeCase> {
         reset::cases(),
         settings::cases(),
         streams::cases(),
+        tls::cases(),
     ]
     .concat()
 }
