@@ -9,6 +9,7 @@ mod frames;
 mod hpack;
 mod message;
 mod preface;
+mod semantics;
 mod streams;
 
 use super::CodeCase;
@@ -24,6 +25,7 @@ pub(super) fn cases() -> Vec<CodeCase> {
         hpack::cases(),
         message::cases(),
         preface::cases(),
+        semantics::cases(),
         streams::cases(),
     ]
     .concat()
