@@ -36,6 +36,18 @@ pub(super) fn cases() -> Vec<CodeCase> {
         ),
         CodeCase::new(
             of_file(
+                "h2.semantics.not-modified-by-second-line",
+                Level::Must,
+                "If-None-Match in two lines, the validator of the response before in the second",
+                "Lines of one name are one list; encoders cut it where that saves octets.",
+            )
+            .rfc(9110, "5.2")
+            .rfc(9110, "13.1.2")
+            .covers(&["rfc9110-13.1.2-4"]),
+            run!(not_modified_by_second_line),
+        ),
+        CodeCase::new(
+            of_file(
                 "h2.semantics.precondition-failed",
                 Level::Must,
                 "If-Match and If-Unmodified-Since with validators that are and are not those of the resource",
@@ -102,7 +114,7 @@ async fn not_modified(probe: &Probe) -> Result<(), Miss> {
         field("if-none-match", &tag),
         // RFC 9110 §13.1.2: compared weakly.
         field("if-none-match", &format!("W/{}", tag.trim_start_matches("W/"))),
-        format!("{} {}", field("if-none-match", "\"another\""), field("if-none-match", &tag)),
+        field("if-none-match", &format!("\"another\", {tag}")),
         field("if-modified-since", &date),
     ];
     for (stream, condition) in (3..).step_by(2).zip(conditions) {
@@ -114,6 +126,13 @@ async fn not_modified(probe: &Probe) -> Result<(), Miss> {
         response.expect_value("etag", &tag)?;
     }
     Ok(())
+}
+
+async fn not_modified_by_second_line(probe: &Probe) -> Result<(), Miss> {
+    let mut peer = probe.h2().await?;
+    let tag = ask(&mut peer, 1, "GET", "").await?.expect_field("etag")?;
+    let (first, second) = (field("if-none-match", "\"another\""), field("if-none-match", &tag));
+    ask(&mut peer, 3, "GET", &format!("{first} {second}")).await?.expect_status(&[304])
 }
 
 async fn precondition_failed(probe: &Probe) -> Result<(), Miss> {
