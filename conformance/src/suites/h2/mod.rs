@@ -18,6 +18,7 @@ mod message;
 mod ping;
 mod preface;
 mod reset;
+mod semantics;
 mod settings;
 mod streams;
 mod tls;
@@ -45,6 +46,7 @@ pub(super) fn cases() -> Vec<CodeCase> {
         ping::cases(),
         preface::cases(),
         reset::cases(),
+        semantics::cases(),
         settings::cases(),
         streams::cases(),
         tls::cases(),
