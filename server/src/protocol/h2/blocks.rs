@@ -3,7 +3,7 @@
 //! Every block is decoded to its end, whatever becomes of it, so that both sides agree about the
 //! table. A fault of the message ends its stream alone.
 
-use falconry_wire::field::FieldSection;
+use falconry_wire::field::{FieldSection, Fields};
 use falconry_wire::h2::{self, ErrorCode, Fault as FrameFault, Malformed, Priority, StreamId};
 use falconry_wire::hpack;
 use falconry_wire::hpack::SectionLimits;
@@ -184,15 +184,13 @@ impl Connection<'_> {
         let head = match h2::request(&scratch.section, true) {
             Ok(head) => head,
             Err(malformed) => {
-                self.malformed(id, malformed);
-                self.reset_unopened(id, Malformed::CODE);
+                self.refuse(id, malformed);
                 return None;
             }
         };
         // RFC 9113 §8.1.1: content that is announced has to come.
         if end_stream && head.content_length.is_some_and(|length| length > 0) {
-            self.malformed(id, Malformed::InvalidContentLength);
-            self.reset_unopened(id, Malformed::CODE);
+            self.refuse(id, Malformed::InvalidContentLength);
             return None;
         }
         let update = self.take_update(id);
@@ -205,6 +203,16 @@ impl Connection<'_> {
         }
         scratch.head = head;
         Some(slot)
+    }
+
+    /// Refuses a malformed request: it is a stream error (RFC 9113 §8.1.1), and a status in front tells
+    /// whose fault it was (RFC 9113 §8.2.1). That response has no end, since a closed stream could not
+    /// be reset.
+    fn refuse(&mut self, id: StreamId, malformed: Malformed) {
+        self.malformed(id, malformed);
+        let slot = self.insert(id, false, Priority::default());
+        self.head(slot, 400, Fields::default(), Extra::default(), false);
+        self.reset(slot, Malformed::CODE);
     }
 
     /// Answers a request whose fields are beyond the limits, without asking the application.
