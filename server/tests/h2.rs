@@ -390,6 +390,7 @@ async fn malformed_requests_are_reset_and_others_go_on() {
         answers(
             &[bad, &good],
             &[
+                "HEADERS 1 :status=400 server=falconry",
                 "RST_STREAM 1 PROTOCOL_ERROR",
                 &HELLO.replace("HEADERS 1", "HEADERS 3"),
                 "DATA 3 +END_STREAM \"hello\"",
@@ -945,8 +946,13 @@ async fn an_idle_connection_ends_with_goaway() {
     serve(router(), Limits::default(), async |server| {
         let mut peer = Peer::open(&server).await;
         let start = Instant::now();
-        assert_eq!(peer.rest().await, ["GOAWAY 0 last=0 NO_ERROR", "close"]);
+        let announced = ["GOAWAY 0 last=2147483647 NO_ERROR", "PING 0 \"shutdown\""];
+        assert_eq!(peer.take(2).await, announced);
         assert_eq!(start.elapsed().as_secs(), 130);
+        // A request that was under way is served.
+        peer.send(&[get(1, "/204")]).await;
+        assert_eq!(peer.next().await, "HEADERS 1 +END_STREAM :status=204 server=falconry");
+        assert_eq!(peer.rest().await, ["GOAWAY 0 last=1 NO_ERROR", "close"]);
         drop(peer);
         assert_eq!(server.settle().await.ends["keep_alive_timeout"], 1);
     })

@@ -90,7 +90,7 @@ impl<A: Application> Http<A> {
         if alpn == Some(b"h2") && offers_http2 {
             // RFC 9113 §3.2: what ALPN chose is spoken from the first octet, on both sides.
             let by = deadline(Instant::now(), services.limits.request_head_timeout);
-            return h2::serve(&mut io, &info, services, &*self.application, by).await;
+            return Box::pin(h2::serve(&mut io, &info, services, &*self.application, by)).await;
         }
         let (end, refused) = match first_octets(&mut io, services).await {
             Ok((Selected::Tls, _)) => {
@@ -100,7 +100,8 @@ impl<A: Application> Http<A> {
             }
             // RFC 9113 §3.3: prior knowledge is for the clear; over TLS it takes ALPN.
             Ok((Selected::Http2, by)) if offers_http2 && info.tls.is_none() => {
-                return h2::serve(&mut io, &info, services, &*self.application, by).await;
+                // Boxed: it is larger than what a connection of HTTP/1.1 needs.
+                return Box::pin(h2::serve(&mut io, &info, services, &*self.application, by)).await;
             }
             Ok((Selected::Http2, _)) => {
                 tracing::debug!(connection = %info.id, "HTTP/2 is not offered here");

@@ -297,15 +297,12 @@ impl<'c> Connection<'c> {
     ) -> Result<(), Http2Fault> {
         self.spend(Budget::WindowUpdates)?;
         let Some(id) = stream else { return Ok(self.sends.grow(increment)?) };
-        match self.find(id)? {
-            Some(slot) => {
-                let grown = self.streams.get_mut(slot).map(|s| s.response.window.grow(increment));
-                if let Some(Err(fault)) = grown {
-                    self.reset(slot, fault.code());
-                }
+        // RFC 9113 §5.1: one that is closed may not have been when this was sent.
+        if let Some(slot) = self.find(id)? {
+            let grown = self.streams.get_mut(slot).map(|s| s.response.window.grow(increment));
+            if let Some(Err(fault)) = grown {
+                self.reset(slot, fault.code());
             }
-            // RFC 9113 §5.1: it may have been under way.
-            None => {}
         }
         Ok(())
     }

@@ -100,40 +100,34 @@ impl Connection<'_> {
     /// When [`Connection::tick`] has to be called.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let (limits, life) = (&self.services.limits, &self.life);
-        let mut next: Option<Instant> = None;
-        let mut by = |at: Instant| next = Some(next.map_or(at, |next| next.min(at)));
-        life.settings_by.map(&mut by);
-        life.settings_due.map(&mut by);
-        life.partial_since.map(|since| by(deadline(since, limits.request_head_timeout)));
-        if let Some(ping) = limits.http2.ping {
-            by(match life.pinged {
+        let idle = self.streams.open() == 0 && life.shutdown == Shutdown::No;
+        let own = [
+            life.settings_by,
+            life.settings_due,
+            life.partial_since.map(|since| deadline(since, limits.request_head_timeout)),
+            limits.http2.ping.map(|ping| match life.pinged {
                 Some(at) => deadline(at, ping.timeout),
                 None => deadline(life.last_frame, ping.delay),
-            });
-        }
-        if let Shutdown::Announced(until) = life.shutdown {
-            by(until);
-        }
-        if self.streams.open() == 0 && life.shutdown == Shutdown::No {
-            by(deadline(life.idle_since, limits.keep_alive_timeout));
-        }
-        for (_, stream) in self.streams.iter() {
-            stream.request.deadline.map(&mut by);
-            stream.response.linger.map(&mut by);
-            if let (Some(wait), Some(rate)) = (&stream.response.wait, limits.response_rate) {
-                by(deadline(
-                    wait.since,
-                    rate.allowance(wait.taken + self.pending(&stream.response)),
-                ));
-            }
-        }
-        next
+            }),
+            match life.shutdown {
+                Shutdown::Announced(until) => Some(until),
+                _ => None,
+            },
+            idle.then(|| deadline(life.idle_since, limits.keep_alive_timeout)),
+        ];
+        let streams = self.streams.iter().flat_map(|(_, stream)| {
+            let response = &stream.response;
+            [stream.request.deadline, response.linger, self.response_deadline(response)]
+        });
+        own.into_iter().chain(streams).flatten().min()
     }
 
-    /// What a client has to take of a response that waits: as much as a connection of HTTP/1.1 would
-    /// have queued.
-    fn pending(&self, response: &Response) -> u64 {
-        response.queued().min(self.services.limits.response_buffer) as u64
+    /// By when a client has to have taken what waits for its windows: as much as a connection of
+    /// HTTP/1.1 would have queued, at the rate.
+    fn response_deadline(&self, response: &Response) -> Option<Instant> {
+        let (wait, limits) = (response.wait.as_ref()?, &self.services.limits);
+        let pending = response.queued().min(limits.response_buffer) as u64;
+        Some(deadline(wait.since, limits.response_rate?.allowance(wait.taken + pending)))
     }
 
     /// Does what is due.
@@ -174,6 +168,10 @@ impl Connection<'_> {
         let mut lingered = Vec::new();
         for at in 0..self.streams.open() {
             let Some(slot) = self.streams.nth(at) else { continue };
+            let Some(stream) = self.streams.get(slot) else { continue };
+            if due(self.response_deadline(&stream.response)) {
+                return Err(Http2Fault::ResponseTooSlow);
+            }
             let Some(stream) = self.streams.get_mut(slot) else { continue };
             if due(stream.request.deadline) {
                 stream.request.deadline = None;
@@ -182,12 +180,6 @@ impl Connection<'_> {
             }
             if due(stream.response.linger) {
                 lingered.push(slot);
-            }
-            if let (Some(wait), Some(rate)) = (&stream.response.wait, limits.response_rate) {
-                let pending = stream.response.queued().min(limits.response_buffer) as u64;
-                if due(Some(deadline(wait.since, rate.allowance(wait.taken + pending)))) {
-                    return Err(Http2Fault::ResponseTooSlow);
-                }
             }
         }
         for slot in lingered {

@@ -69,7 +69,6 @@ impl Connection<'_> {
             let mut digits = [0; 20];
             block.known(FieldName::ContentLength, decimal(length, &mut digits));
         }
-        drop(block);
         self.end_block(start, id, end_stream);
         if end_stream {
             self.response_ended(slot);
