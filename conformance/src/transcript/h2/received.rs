@@ -12,7 +12,8 @@ use bytes::{Bytes, BytesMut};
 use falconry_fixtures::End;
 use falconry_fixtures::h2::StreamSeen as Short;
 use falconry_wire::h2::{
-    DEFAULT_MAX_FRAME_SIZE, ErrorCode, FRAME_HEAD_LEN, Flags, FrameHead, FrameType, RawFrame, SettingId,
+    DEFAULT_MAX_FRAME_SIZE, ErrorCode, FRAME_HEAD_LEN, Flags, FrameHead, FrameType, RawFrame,
+    SettingId,
 };
 use falconry_wire::hpack::{DecodedSection, Decoder, SectionLimits};
 
