@@ -143,11 +143,12 @@ impl Peer {
         fields: &[(impl AsRef<[u8]>, impl AsRef<[u8]>)],
     ) -> RawFrame {
         let mut payload = Vec::new();
-        let mut block = self.encoder().block(&mut payload);
-        for (name, value) in fields {
-            block.field(name.as_ref(), value.as_ref());
+        {
+            let mut block = self.encoder().block(&mut payload);
+            for (name, value) in fields {
+                block.field(name.as_ref(), value.as_ref());
+            }
         }
-        drop(block);
         RawFrame::new(FrameType::HEADERS, flags | Flags::END_HEADERS, stream, payload)
     }
 

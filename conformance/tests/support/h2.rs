@@ -59,7 +59,9 @@ async fn serve(peer: Canned, mut stream: MemoryStream) -> std::io::Result<()> {
             return Ok(());
         }
         Canned::Http1 => {
-            stream.read(&mut [0; 4096]).await?;
+            if stream.read(&mut [0; 4096]).await? == 0 {
+                return Ok(());
+            }
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await?;
             return stream.flush().await;
         }

@@ -218,9 +218,9 @@ impl Received {
                 }
             }
             FrameType::WINDOW_UPDATE => {
-                if self.seen.windows.len() < MAX_STREAMS || self.seen.windows.contains_key(&stream)
-                {
-                    let window = self.seen.windows.entry(stream).or_default();
+                let windows = &mut self.seen.windows;
+                let has_room = windows.len() < MAX_STREAMS || windows.contains_key(&stream);
+                if let Some(window) = has_room.then(|| windows.entry(stream).or_default()) {
                     window.count += 1;
                     let increment = number(&frame.payload).unwrap_or_default() & 0x7fff_ffff;
                     window.total += u64::from(increment);
