@@ -80,17 +80,8 @@ pub(super) async fn flood(
 /// Lets the server read what was sent, and say what it has to say.
 async fn settle(peer: &mut Peer, pace: Pace) {
     match pace {
-        // What ends the wait is looked at by the caller.
-        Pace::Ping => {
-            let pongs = peer.seen().pongs();
-            if peer.send("PING 0 \"falconry\"").await.is_ok() {
-                let _ = peer
-                    .wait_for("PING to be answered", |seen| {
-                        seen.pongs() > pongs || seen.goaway().is_some()
-                    })
-                    .await;
-            }
-        }
+        // What it says is looked at by the caller.
+        Pace::Ping => drop(peer.alive().await),
         Pace::Pause => peer.pause(PAUSE).await,
     }
 }
@@ -123,7 +114,8 @@ impl Flooded {
         probe.measure(format!("{} {until}", plan.what), u64::from(sent));
         probe.measure("frames in answer", peer.seen().total());
         let ended = match stop {
-            Some(Stop::GoAway(_)) => peer.closed().await.is_ok(),
+            // A graceful end takes as long as the streams do that are still held.
+            Some(Stop::GoAway(code)) if code != ErrorCode::NO_ERROR => peer.closed().await.is_ok(),
             _ => true,
         };
         if let Some(goaway) = peer.seen().goaway() {

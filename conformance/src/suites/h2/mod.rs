@@ -11,11 +11,19 @@ mod abuse_unneeded;
 mod extended_connect;
 mod flow;
 mod frames;
+mod goaway;
 mod headers;
+mod hpack;
+mod message;
+mod ping;
 mod preface;
 mod priority;
+mod reset;
 mod responses;
+mod semantics;
+mod settings;
 mod streams;
+mod tls;
 mod windows;
 
 use super::CodeCase;
@@ -33,11 +41,19 @@ pub(super) fn cases() -> Vec<CodeCase> {
         extended_connect::cases(),
         flow::cases(),
         frames::cases(),
+        goaway::cases(),
         headers::cases(),
+        hpack::cases(),
+        message::cases(),
+        ping::cases(),
         preface::cases(),
         priority::cases(),
+        reset::cases(),
         responses::cases(),
+        semantics::cases(),
+        settings::cases(),
         streams::cases(),
+        tls::cases(),
     ]
     .concat()
 }

@@ -307,7 +307,7 @@ async fn upgrade_with_content(probe: &Probe) -> Result<(), Miss> {
     let octets = settings_come(&mut peer).await?;
     // Behind SETTINGS, HEADERS on stream 1 answer the request.
     let mut rest = bytes::BytesMut::from(&octets[..]);
-    for _ in 0..100 {
+    for _ in 0..4096 {
         while let Some(frame) = RawFrame::take(&mut rest) {
             if frame.kind == FrameType::HEADERS && frame.head().stream() == 1 {
                 return Ok(());
