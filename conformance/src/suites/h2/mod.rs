@@ -17,7 +17,9 @@ mod hpack;
 mod message;
 mod ping;
 mod preface;
+mod priority;
 mod reset;
+mod responses;
 mod semantics;
 mod settings;
 mod streams;
@@ -45,7 +47,9 @@ pub(super) fn cases() -> Vec<CodeCase> {
         message::cases(),
         ping::cases(),
         preface::cases(),
+        priority::cases(),
         reset::cases(),
+        responses::cases(),
         semantics::cases(),
         settings::cases(),
         streams::cases(),
