@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -33,6 +34,46 @@ fn a_newcomer_sees_the_reference_server_hold() {
 }
 
 #[test]
+fn http2_is_checked_in_the_clear_and_over_tls() {
+    let output = check(&["--filter", "h2.ping.*", "--proto", "h2", "--json", "-"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("\"key\": \"h2.server.survives\""), "{text}");
+    assert!(text.contains("\"key\": \"h2.server.survives@tls\""), "{text}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_protocol_that_is_not_spoken_fails_a_run_that_asked_for_it() {
+    let socket = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("http1.sock");
+    let _ = fs::remove_file(&socket);
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    // A server of HTTP/1.1 that answers every connection once; it ends with the process.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 4096];
+            let asks = stream.read(&mut head).is_ok_and(|len| head[..len].starts_with(b"GET "));
+            let response: &[u8] = if asks {
+                b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            } else {
+                b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            };
+            let _ = stream.write_all(response);
+        }
+    });
+    let target = format!("unix:{}", socket.display());
+    let filters = ["--filter", "h1.host.missing", "--filter", "h2.ping.*"];
+    let output = check(&[&[target.as_str()][..], &filters].concat());
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("HTTP/2 over cleartext was not judged"), "{text}");
+    assert_ne!(output.status.code(), Some(3), "{text}");
+    let output = check(&[&[target.as_str(), "--proto", "h1,h2"][..], &filters].concat());
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("octets of HTTP/1"));
+}
+
+#[test]
 fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     let caps = file("bad-caps.toml", "ecko = '/echo'");
     let known = file("bad-known.toml", "[known.'h1.nothing.of-the-kind']\nverdict = 'fail'");
@@ -44,6 +85,7 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     refused(&["--explain", "h1.host.mising"], "did you mean");
     refused(&["--timeout", "soon"], "500ms");
     refused(&["--jobs", "0"], "1..=1024");
+    refused(&["--proto", "h3"], "possible values");
     refused(&["ftp://localhost"], "no scheme to check");
     refused(&["localhost"], "no port");
     refused(&["--beside", "localhost"], "no port");

@@ -236,6 +236,11 @@ impl<F: Follow> Connection<F> {
         self.closed
     }
 
+    /// Whether an answer of the protocol is on its way.
+    pub(crate) fn is_answering(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     /// Asks for the answers of the protocol.
     fn gather(&mut self) {
         if self.due.is_empty() {

@@ -8,11 +8,12 @@ use falconry_conformance::Verdict;
 use falconry_conformance::known::{self, Known};
 use falconry_conformance::pass::Transport;
 use falconry_conformance::report::{
-    CaseResult, Kind, PassResult, Report, Unmet, write_json, write_junit, write_markdown,
-    write_terminal,
+    CaseResult, Kind, Measurement, PassResult, Report, Unmet, write_json, write_junit,
+    write_markdown, write_terminal,
 };
 use falconry_conformance::transcript::{End, Piece, Transcript, Way};
 use falconry_fixtures::{Level, Protocol};
+use falconry_wire::h2::{PREFACE, RawFrame};
 
 fn check(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -71,6 +72,21 @@ fn pass(shell: &str) -> PassResult {
     }
 }
 
+/// A connection of HTTP/2, as it was read.
+fn connection_of_http2() -> Transcript {
+    let mut octets = PREFACE.to_vec();
+    for line in ["SETTINGS 0", "HEADERS 1 +END_HEADERS :method=GET", "DATA 1 +END_STREAM \"a|b\""] {
+        line.parse::<RawFrame>().unwrap().encode(&mut octets);
+    }
+    let mut received = Vec::new();
+    for line in
+        ["SETTINGS 0 MAX_FRAME_SIZE=16384", "HEADERS 1 +END_STREAM +END_HEADERS :status=200"]
+    {
+        line.parse::<RawFrame>().unwrap().encode(&mut received);
+    }
+    Transcript::of_http2(&octets, &received)
+}
+
 /// A report with one of everything.
 fn report() -> Report {
     let fail = CaseResult {
@@ -121,6 +137,36 @@ fn report() -> Report {
         jobs: 32,
         took: Duration::from_millis(1234),
         ..Report::default()
+    }
+}
+
+/// A report of HTTP/2 in the clear and over TLS, of a target that does not speak HTTP/1.1.
+fn http2() -> Report {
+    let of = |transport, unspoken| PassResult {
+        protocol: Protocol::H2,
+        transport,
+        unspoken,
+        ..pass("nc h 8080")
+    };
+    let closed = Unmet { reason: "expected a response, got a close".into() };
+    let result = |transport, is_twin, number| CaseResult {
+        protocol: Protocol::H2,
+        transport,
+        is_twin,
+        level: Level::Hardening,
+        kind: Kind::Code,
+        measurements: vec![Measurement { what: "resets until stopped".into(), number }],
+        connections: vec![connection_of_http2()],
+        ..case("h2.abuse.resets", Verdict::Fail, "expected goaway close, got 1=200 alive open")
+    };
+    Report {
+        passes: vec![
+            PassResult { unspoken: Some(closed), ..pass("nc h 8080") },
+            of(Transport::Cleartext, None),
+            of(Transport::Tls, None),
+        ],
+        cases: vec![result(Transport::Cleartext, false, 1001), result(Transport::Tls, true, 999)],
+        ..report()
     }
 }
 
@@ -176,6 +222,7 @@ fn terminal_reports_are_as_approved() {
     check("clean.txt", &write_terminal(&clean(), false));
     check("unmet.txt", &write_terminal(&unmet(), false));
     check("beside.txt", &write_terminal(&beside(), false));
+    check("http2.txt", &write_terminal(&http2(), false));
 }
 
 #[test]
@@ -183,6 +230,7 @@ fn json_reports_are_as_approved() {
     check("report.json", &write_json(&report()));
     check("unmet.json", &write_json(&unmet()));
     check("beside.json", &write_json(&beside()));
+    check("http2.json", &write_json(&http2()));
 }
 
 #[test]
@@ -190,6 +238,7 @@ fn junit_reports_are_as_approved() {
     check("report.xml", &write_junit(&report()));
     check("unmet.xml", &write_junit(&unmet()));
     check("beside.xml", &write_junit(&beside()));
+    check("http2.xml", &write_junit(&http2()));
 }
 
 #[test]
@@ -197,6 +246,7 @@ fn markdown_reports_are_as_approved() {
     check("report.md", &write_markdown(&report()));
     check("unmet.md", &write_markdown(&unmet()));
     check("beside.md", &write_markdown(&beside()));
+    check("http2.md", &write_markdown(&http2()));
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod support;
 use falconry_conformance::registry::{self, Entry};
 use falconry_conformance::report::write_terminal;
 use falconry_conformance::runner::{Settings, run};
-use falconry_fixtures::{Script, Step, Values};
+use falconry_fixtures::{Protocol, Script, Step, Values};
 use falconry_transport::memory::MemoryOptions;
 
 /// How many octets a case sends; those of cases in code are few.
@@ -22,24 +22,40 @@ fn octets(entry: &Entry) -> usize {
     }
 }
 
-fn holds(options: MemoryOptions, most_octets: usize) {
+/// Holds if every case of that protocol does, of which there are at least so many.
+fn holds(protocol: Protocol, options: MemoryOptions, most_octets: usize, least: usize) {
     let report = support::on_virtual_time(async || {
         let entries = registry::load(None).unwrap();
-        let chosen: Vec<_> = entries.iter().filter(|entry| octets(entry) <= most_octets).collect();
-        assert!(chosen.len() > 1000, "{} cases are hardly all", chosen.len());
-        run(support::reference(options), &Settings::default(), &chosen, &entries).await
+        let chosen: Vec<_> = entries
+            .iter()
+            .filter(|entry| entry.protocol() == protocol && octets(entry) <= most_octets)
+            .collect();
+        assert!(chosen.len() > least, "{} cases are hardly all", chosen.len());
+        run(support::reference(protocol, options), &Settings::default(), &chosen, &entries).await
     });
     assert_eq!(report.exit_code(), 0, "{}", write_terminal(&report, false));
 }
 
+/// Each read gives a single octet and each write takes one, so that everything is split everywhere.
+const SINGLE: MemoryOptions = MemoryOptions { capacity: 1, backlog: 512 };
+
 #[test]
-fn the_reference_server_holds_every_case() {
-    holds(MemoryOptions::default(), usize::MAX);
+fn the_reference_server_holds_every_case_of_http1() {
+    holds(Protocol::H1, MemoryOptions::default(), usize::MAX, 1000);
 }
 
-/// Each read gives a single octet and each write takes one, so that everything is split everywhere.
+#[test]
+fn the_reference_server_holds_every_case_of_http2() {
+    holds(Protocol::H2, MemoryOptions::default(), usize::MAX, 330);
+}
+
 /// Cases of great size are left out: they are about size.
 #[test]
-fn the_reference_server_holds_cases_octet_by_octet() {
-    holds(MemoryOptions { capacity: 1, ..MemoryOptions::default() }, 4096);
+fn the_reference_server_holds_cases_of_http1_octet_by_octet() {
+    holds(Protocol::H1, SINGLE, 4096, 1000);
+}
+
+#[test]
+fn the_reference_server_holds_cases_of_http2_octet_by_octet() {
+    holds(Protocol::H2, SINGLE, 4096, 300);
 }

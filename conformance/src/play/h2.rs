@@ -7,7 +7,7 @@ use falconry_fixtures::{Accepted, Outcomes, Values};
 use falconry_wire::h2::{Flags, FrameType, RawFrame};
 use tokio::time::Instant;
 
-use super::QUIET_PART;
+use super::{QUIET_PART, SLOW_PART};
 use crate::connection::{self, Recorded, Waited};
 use crate::dial::Dial;
 use crate::transcript::Transcript;
@@ -47,7 +47,11 @@ async fn steps(
                 }
             }
             Step::Drip(sent) => {
+                let started = Instant::now();
                 for octet in sent.octets(values)? {
+                    if started.elapsed() > patience / SLOW_PART {
+                        connection.note_timeout();
+                    }
                     if connection.send(&[octet], patience).await != Waited::Happened {
                         return Ok(true);
                     }
@@ -122,7 +126,8 @@ pub(crate) async fn rest(
         outcomes.judge(connection.follower().short()) == Some(Accepted::Pass)
     };
     // Where no frame may follow, or our side is closed, only what the peer does can be waited for.
-    if connection.is_closed() || !connection.follower().is_between_frames() {
+    let may_follow = connection.follower().is_between_frames() || connection.is_answering();
+    if connection.is_closed() || !may_follow {
         let until = if passes(connection) { Instant::now() + quiet } else { deadline };
         return until_close(connection, until.min(deadline)).await;
     }

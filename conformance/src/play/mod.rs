@@ -27,5 +27,9 @@ pub(crate) async fn play(
     }
 }
 
+/// Which part of the patience a drip may take before its case is in doubt: a busy moment of ours is no
+/// fault of a server that has deadlines.
+const SLOW_PART: u32 = 4;
+
 /// Which part of the patience of a wait a quiet time is.
 const QUIET_PART: u32 = 8;

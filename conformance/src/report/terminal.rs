@@ -171,21 +171,22 @@ impl Page {
         }
     }
 
-    /// What cases measured, in one table.
+    /// What cases measured, in one table; of a case that ran twice, what it found in the clear.
     fn measurements(&mut self, report: &Report) {
-        let measured: Vec<_> = report
-            .cases
-            .iter()
-            .flat_map(|case| case.measurements.iter().map(move |found| (case.key(), found)))
-            .collect();
-        if measured.is_empty() {
-            return;
+        let measures = |case: &&CaseResult| !case.measurements.is_empty() && !case.is_twin;
+        let cases: Vec<_> = report.cases.iter().filter(measures).collect();
+        let width = cases.iter().map(|case| case.id.len()).max().unwrap_or(0);
+        if !cases.is_empty() {
+            self.line("");
+            self.line("Measured:");
         }
-        let width = measured.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
-        self.line("");
-        self.line("Measured:");
-        for (key, Measurement { what, number }) in measured {
-            self.line(format!("  {key:width$}  {number:>9}  {what}"));
+        for case in cases {
+            let found: Vec<_> = case
+                .measurements
+                .iter()
+                .map(|Measurement { what, number }| format!("{number} {what}"))
+                .collect();
+            self.line(format!("  {:width$}  {}", case.id, found.join(", ")));
         }
     }
 

@@ -109,6 +109,17 @@ pub enum End {
 pub const MAX_KEPT: usize = 16 * 1024;
 
 impl Transcript {
+    /// The transcript of a connection of HTTP/2 on which these octets went at once, all that is sent first.
+    pub fn of_http2(sent: &[u8], received: &[u8]) -> Self {
+        let mut follower = h2::Follower::new(h2::Manners { ack: false, credit: false });
+        let mut transcript = Self::default();
+        follower.sent(Duration::ZERO, sent);
+        follower.feed(Duration::ZERO, received);
+        transcript.keep(Duration::ZERO, Way::Sent, sent);
+        transcript.keep(Duration::ZERO, Way::Received, received);
+        Self { messages: follower.finish(), ..transcript }
+    }
+
     /// The octets kept of one direction, joined.
     pub fn octets(&self, way: Way) -> Vec<u8> {
         let pieces = self.pieces.iter().filter(|piece| piece.way == way);

@@ -48,11 +48,11 @@ pub fn pass(protocol: Protocol, dial: Rc<dyn Dial>, scheme: &str) -> Pass {
     }
 }
 
-/// The reference server, started for this test, behind a transport with these options.
-pub fn reference(options: MemoryOptions) -> Subject {
+/// The reference server, started for this test, behind a transport with these options; by that protocol.
+pub fn reference(protocol: Protocol, options: MemoryOptions) -> Subject {
     let (connector, listener) = memory::listener(options);
     let application = application(ReferenceOptions::default());
     let server = Server::new(application).listen(Endpoint::bound(listener));
     spawn_local(server.into_worker().unwrap().run(std::future::pending()));
-    subject(Rc::new(Target::Memory(connector)))
+    subject_of(protocol, Rc::new(Target::Memory(connector)))
 }

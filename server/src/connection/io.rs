@@ -166,7 +166,8 @@ impl Io {
         }
     }
 
-    /// Reads straight into `buffer`, without a deadline; 0 is the end. The input must be empty.
+    /// Reads straight into `buffer`, behind what an engine copied there of the input, without a deadline;
+    /// 0 is the end.
     pub(crate) fn poll_read_untimed(
         &mut self,
         cx: &mut Context<'_>,

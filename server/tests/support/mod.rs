@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub)] // each test file uses its part
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
+pub mod h2;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ mod head;
 mod methods;
 mod negotiation;
 mod range;
+mod request_line;
 mod responses;
 mod store;
 mod upgrade;
@@ -28,6 +29,7 @@ pub(super) fn cases() -> Vec<CodeCase> {
         methods::cases(),
         negotiation::cases(),
         range::cases(),
+        request_line::cases(),
         responses::cases(),
         store::cases(),
         upgrade::cases(),

@@ -1,12 +1,12 @@
 //! Field blocks cut into frames in every way (RFC 9113 §4.3, §6.10), and PRIORITY_UPDATE ahead of its
 //! stream (RFC 9218 §7.1).
 
-use falconry_fixtures::{Level, Meta};
+use falconry_fixtures::{Capability, Level, Meta};
 use falconry_wire::h2::{ErrorCode, Flags, FrameType, RawFrame, SettingId};
 
 use super::CodeCase;
-use super::abuse_flood::get;
-use super::windows::crediting;
+use super::abuse_flood;
+use super::windows::{crediting, get, settle, use_up_connection};
 use crate::probe::h2::Peer;
 use crate::probe::{Miss, Probe};
 use crate::run;
@@ -70,12 +70,36 @@ pub(super) fn cases() -> Vec<CodeCase> {
             .tagged(&["limits"]),
             run!(updates_up_to_the_limit),
         ),
+        CodeCase::new(
+            Meta::new(
+                "h2.priority.update-kept",
+                Level::Should,
+                "PRIORITY_UPDATE ahead of two requests, the later one more urgent",
+                "It may overtake its request on purpose; whoever forgets it until then serves the wrong one first.",
+            )
+            .rfc(9218, "7")
+            .covers(&["rfc9218-7-1"])
+            .needing(&[Capability::Bytes]),
+            run!(update_is_kept),
+        ),
+        CodeCase::new(
+            Meta::new(
+                "h2.priority.update-followed",
+                Level::Should,
+                "PRIORITY_UPDATE that makes the later of two waiting requests more urgent",
+                "What the user looks at changes while responses wait.",
+            )
+            .rfc(9218, "6")
+            .rfc(9218, "7.1")
+            .needing(&[Capability::Bytes]),
+            run!(update_is_followed),
+        ),
     ]
 }
 
 async fn every_cut(probe: &Probe) -> Result<(), Miss> {
     let mut peer = crediting(probe).await?;
-    let block = get(probe)?.payload;
+    let block = abuse_flood::get(probe)?.payload;
     for (number, cut) in (1..block.len()).enumerate() {
         let stream = 2 * u32::try_from(number).unwrap_or_default() + 1;
         let (first, last) = block.split_at_checked(cut).unwrap_or_default();
@@ -95,7 +119,7 @@ async fn every_cut(probe: &Probe) -> Result<(), Miss> {
 
 async fn an_octet_each(probe: &Probe) -> Result<(), Miss> {
     let mut peer = probe.h2().await?;
-    let block = get(probe)?.payload;
+    let block = abuse_flood::get(probe)?.payload;
     let mut frames = vec![RawFrame::new(FrameType::HEADERS, Flags::END_STREAM, 1, Vec::new())];
     frames.extend(
         block
@@ -167,6 +191,56 @@ async fn updates_up_to_the_limit(probe: &Probe) -> Result<(), Miss> {
     peer.send("HEADERS 1 +END_STREAM +END_HEADERS {get}").await?;
     peer.response(1).await?.expect_class(2)?;
     peer.alive().await
+}
+
+async fn update_is_kept(probe: &Probe) -> Result<(), Miss> {
+    let mut peer = probe.h2().await?;
+    let first = use_up_connection(probe, &mut peer).await?;
+    update_both(&mut peer, first).await?;
+    two_requests(probe, &mut peer, first).await?;
+    later_comes_first(&mut peer, first).await
+}
+
+async fn update_is_followed(probe: &Probe) -> Result<(), Miss> {
+    let mut peer = probe.h2().await?;
+    let first = use_up_connection(probe, &mut peer).await?;
+    two_requests(probe, &mut peer, first).await?;
+    update_both(&mut peer, first).await?;
+    later_comes_first(&mut peer, first).await
+}
+
+/// Says that the stream behind `first` is more urgent.
+async fn update_both(peer: &mut Peer, first: u32) -> Result<(), Miss> {
+    peer.send(&format!(
+        "PRIORITY_UPDATE 0 prioritized={first} \"u=7\"\nPRIORITY_UPDATE 0 prioritized={} \"u=0\"",
+        first + 2
+    ))
+    .await
+}
+
+async fn two_requests(probe: &Probe, peer: &mut Peer, first: u32) -> Result<(), Miss> {
+    let path = format!("{}/50000", probe.capability(Capability::Bytes)?);
+    peer.send(&get(first, &path)).await?;
+    peer.send(&get(first + 2, &path)).await?;
+    settle(peer).await
+}
+
+/// Gives the connection a window that one of the two responses fills, and looks which one does.
+async fn later_comes_first(peer: &mut Peer, first: u32) -> Result<(), Miss> {
+    settle(peer).await?;
+    peer.send("WINDOW_UPDATE 0 40000").await?;
+    settle(peer).await?;
+    let len = |stream| peer.seen().stream(stream).map_or(0, |stream| stream.data_len);
+    let (earlier, later) = (len(first), len(first + 2));
+    if later > earlier {
+        return Ok(());
+    }
+    let what = format!("{later} octets of the urgent response came, and {earlier} of the other");
+    // A server need not know RFC 9218. One that says that it passes over the older signals does.
+    if peer.seen().setting(SettingId::NO_RFC7540_PRIORITIES) == Some(1) {
+        return Err(Miss::new(what));
+    }
+    Err(Miss::note(what))
 }
 
 /// How many streams the server lets us open.

@@ -8,6 +8,7 @@ use falconry_fixtures::{Level, Meta};
 use super::CodeCase;
 use crate::probe::{ClientOptions, Handshake, Miss, Opening, Probe, Secured, TlsVersion, Trust};
 use crate::run;
+use crate::transcript::End;
 
 pub(super) fn cases() -> Vec<CodeCase> {
     vec![
@@ -133,11 +134,14 @@ async fn no_h2(handshake: Handshake<'_>) -> Result<(), Miss> {
     chosen(&secured, None).or_else(|_| chosen(&secured, Some("http/1.1")))?;
     let mut peer = secured.h2(&Opening::default()).await?;
     peer.send("HEADERS 1 +END_STREAM +END_HEADERS {get}").await?;
-    let _ = peer.wait("1").await;
+    let _ = peer
+        .wait_for("an answer", |seen| seen.stream(1).is_some() || seen.goaway().is_some())
+        .await;
     if peer.seen().stream(1).is_some_and(|stream| stream.status.is_some()) {
         return Err(Miss::new("expected no HTTP/2, got a response"));
     }
-    if peer.seen().total() > 0 && peer.seen().fault.is_none() {
+    let is_refused = peer.seen().goaway().is_some() || peer.end() != End::Open;
+    if peer.seen().total() > 0 && peer.seen().fault.is_none() && !is_refused {
         return Err(Miss::warn("HTTP/2 frames come, although it was not agreed on"));
     }
     Ok(())

@@ -12,7 +12,8 @@ use bytes::{Bytes, BytesMut};
 use falconry_fixtures::End;
 use falconry_fixtures::h2::StreamSeen as Short;
 use falconry_wire::h2::{
-    ErrorCode, FRAME_HEAD_LEN, Flags, FrameHead, FrameType, RawFrame, SettingId,
+    DEFAULT_MAX_FRAME_SIZE, ErrorCode, FRAME_HEAD_LEN, Flags, FrameHead, FrameType, RawFrame,
+    SettingId,
 };
 use falconry_wire::hpack::{DecodedSection, Decoder, SectionLimits};
 
@@ -103,6 +104,13 @@ impl Received {
             if self.buffer.starts_with(TLS_ALERT) {
                 self.seen.short.garbage = true;
                 return self.lose("a TLS alert");
+            }
+            // RFC 9113 §6.5.2: no frame is longer before we have allowed it.
+            if let Some(head) = self.buffer.first_chunk::<FRAME_HEAD_LEN>()
+                && FrameHead::parse(head).length > DEFAULT_MAX_FRAME_SIZE
+            {
+                self.seen.short.garbage = true;
+                return self.lose("octets that are no frames");
             }
             let prefix = self.buffer.get(..5).unwrap_or(&self.buffer);
             if b"HTTP/".starts_with(prefix) {
@@ -477,3 +485,114 @@ const MAX_ANNOUNCED: usize = 64 * 1024;
 
 /// Octets of answers that may wait for a peer that does not read.
 const MAX_DUE: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANNERS: Manners = Manners { ack: true, credit: true };
+
+    fn octets(lines: &[&str]) -> Vec<u8> {
+        let mut octets = Vec::new();
+        lines.iter().for_each(|line| line.parse::<RawFrame>().unwrap().encode(&mut octets));
+        octets
+    }
+
+    fn lines(octets: &[u8]) -> Vec<String> {
+        let mut octets = BytesMut::from(octets);
+        std::iter::from_fn(|| RawFrame::take(&mut octets)).map(|frame| frame.to_string()).collect()
+    }
+
+    /// What is known, answered and traced of these octets, given in pieces of that size.
+    fn read(octets: &[u8], piece: usize) -> (Seen, Vec<String>, Vec<String>) {
+        let (mut received, mut trace) = (Received::new(MANNERS), Trace::default());
+        for octets in octets.chunks(piece) {
+            received.feed(Duration::ZERO, octets, &mut trace);
+        }
+        received.close(true);
+        let trace = trace.first().map(|line| line.text).collect();
+        (received.finish(), lines(&received.answers()), trace)
+    }
+
+    #[test]
+    fn splitting_the_input_changes_nothing() {
+        let octets = octets(&[
+            "SETTINGS 0 MAX_CONCURRENT_STREAMS=7",
+            "SETTINGS 0 +ACK",
+            "HEADERS 1 +END_HEADERS :status=103 link=x",
+            "HEADERS 1 :status=200",
+            "CONTINUATION 1 +END_HEADERS a=b",
+            "DATA 1 +PADDED=3 \"hello\"",
+            "PING 0 \"12345678\"",
+            "HEADERS 1 +END_STREAM +END_HEADERS t=u",
+            "WINDOW_UPDATE 0 5",
+            "RST_STREAM 3 CANCEL",
+            "GOAWAY 0 last=1 NO_ERROR \"bye\"",
+        ]);
+        let whole = read(&octets, octets.len());
+        for piece in 1..octets.len() {
+            assert_eq!(format!("{:?}", read(&octets, piece)), format!("{whole:?}"), "{piece}");
+        }
+        let (seen, answers, trace) = whole;
+        assert_eq!(seen.to_string(), "1=200 3=CANCEL goaway=NO_ERROR close (bye)");
+        let response = seen.stream(1).unwrap().response().unwrap();
+        assert_eq!((response.content_text().as_str(), response.fault), ("hello", None));
+        assert_eq!(response.trailers, [("t".to_owned(), b"u".to_vec())]);
+        assert_eq!(seen.setting(SettingId::MAX_CONCURRENT_STREAMS), Some(7));
+        assert_eq!((seen.settings_acks(), seen.window_updates(0).total), (1, 5));
+        assert_eq!(
+            answers,
+            [
+                "SETTINGS 0 +ACK",
+                "WINDOW_UPDATE 0 9",
+                "WINDOW_UPDATE 1 9",
+                "PING 0 +ACK \"12345678\"",
+            ]
+        );
+        assert_eq!(trace.len(), 11);
+    }
+
+    #[test]
+    fn field_blocks_are_traced_by_their_fields() {
+        let mut block = Vec::new();
+        let mut encoder = falconry_wire::hpack::Encoder::new(4096);
+        encoder.block(&mut block).field(b"x-\"a", b"b c\xff");
+        let mut octets = Vec::new();
+        RawFrame::new(FrameType::HEADERS, Flags::END_HEADERS, 1, block).encode(&mut octets);
+        let (_, _, trace) = read(&octets, 7);
+        let frame: RawFrame = trace[0].parse().unwrap();
+        assert!(frame.payload.windows(4).any(|window| window == b"b c\xff"), "{trace:?}");
+    }
+
+    #[test]
+    fn what_is_no_http2_is_told() {
+        let fault = |octets: &[u8]| read(octets, 3).0.fault.unwrap();
+        assert_eq!(fault(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "octets of HTTP/1");
+        assert_eq!(fault(b"\x15\x03\x03\0\x02\x02\x50"), "a TLS alert");
+        assert_eq!(fault(b"220 mail.example ready"), "octets that are no frames");
+        assert_eq!(
+            fault(b"\0\0\x05\0\0\0\0\0\x01he"),
+            "a DATA frame of 5 octets cut short by the close"
+        );
+        assert_eq!(
+            fault(&octets(&["HEADERS 1 +END_HEADERS 0xff"])),
+            "a field block that cannot be decoded: field block ends inside a representation"
+        );
+    }
+
+    #[test]
+    fn a_response_without_a_single_status_is_malformed() {
+        for line in ["HEADERS 1 +END_HEADERS a=b", "HEADERS 1 +END_HEADERS :status=20"] {
+            let (seen, ..) = read(&octets(&[line]), 50);
+            assert!(seen.short.stream(1).unwrap().malformed, "{line}");
+        }
+    }
+
+    #[test]
+    fn answers_to_a_flood_are_bounded() {
+        let pings = octets(&["PING 0 \"12345678\""]).repeat(10_000);
+        let (_, answers, trace) = read(&pings, 4096);
+        assert!(answers.len() < 4000, "{}", answers.len());
+        assert_eq!(trace.len(), 64);
+    }
+}

@@ -5,13 +5,13 @@
 
 use falconry_wire::field::FieldSection;
 use falconry_wire::h2::{self, ErrorCode, Fault as FrameFault, Malformed, Priority, StreamId};
-use falconry_wire::hpack::SectionLimits;
 use falconry_wire::hpack;
+use falconry_wire::hpack::SectionLimits;
 
 use super::connection::{Connection, Start, wake};
+use super::output::Extra;
 use super::streams::{Closed, Slot, Stream};
 use super::{BlockFault, Budget, Http2Fault, Scratch, StateFault};
-use super::output::Extra;
 use crate::application::{Content, Fault};
 use crate::protocol::respond;
 
@@ -214,9 +214,9 @@ impl Connection<'_> {
         let lines = scratch.section.lines().iter();
         let buffer = scratch.section.buffer();
         // RFC 9110 §9.3.2: no content if the method was HEAD, as far as that can be told.
-        let is_head = lines.take(PSEUDO_FIELDS).any(|line| {
-            line.spelled.of(buffer) == b":method" && line.value.of(buffer) == b"HEAD"
-        });
+        let is_head = lines
+            .take(PSEUDO_FIELDS)
+            .any(|line| line.spelled.of(buffer) == b":method" && line.value.of(buffer) == b"HEAD");
         let response = &mut scratch.response;
         respond::explain(response, fault.status(), &fault, fault.section());
         let Content::Whole(content) = std::mem::take(&mut response.content) else { return };

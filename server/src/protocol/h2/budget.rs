@@ -216,8 +216,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn budgets_are_apart_and_may_be_refunded_or_unbounded() {
-        let budgets =
-            Budgets::default().set(Budget::Pings, Some(TEN)).set(Budget::Settings, None);
+        let budgets = Budgets::default().set(Budget::Pings, Some(TEN)).set(Budget::Settings, None);
         let now = Instant::now();
         let mut spending = Spending::new(now);
         assert_eq!(spent_at_once(&mut spending, &budgets, now), 10);

@@ -154,10 +154,7 @@ impl<'c> Connection<'c> {
     /// # Errors
     ///
     /// What ends the connection.
-    pub(super) fn receive(
-        &mut self,
-        octets: &[u8],
-    ) -> Result<(usize, Option<Start>), Http2Fault> {
+    pub(super) fn receive(&mut self, octets: &[u8]) -> Result<(usize, Option<Start>), Http2Fault> {
         let mut at = 0;
         if !self.has_preface {
             if !Decoder::preface(octets)? {

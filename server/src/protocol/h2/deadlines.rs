@@ -6,6 +6,7 @@ use falconry_wire::h2::{ErrorCode, Frame, MAX_WINDOW};
 use tokio::time::Instant;
 
 use super::connection::{Connection, wake};
+use super::streams::{Closed, Response, Stream};
 use super::{Budget, Http2Fault};
 use crate::application::Fault;
 use crate::connection::EndReason;
@@ -113,14 +114,17 @@ impl Connection<'_> {
         if let Shutdown::Announced(until) = life.shutdown {
             by(until);
         }
-        if self.streams.open() == 0 {
+        if self.streams.open() == 0 && life.shutdown == Shutdown::No {
             by(deadline(life.idle_since, limits.keep_alive_timeout));
         }
         for (_, stream) in self.streams.iter() {
             stream.request.deadline.map(&mut by);
             stream.response.linger.map(&mut by);
             if let (Some(wait), Some(rate)) = (&stream.response.wait, limits.response_rate) {
-                by(deadline(wait.since, rate.allowance(wait.taken + self.pending(&stream.response))));
+                by(deadline(
+                    wait.since,
+                    rate.allowance(wait.taken + self.pending(&stream.response)),
+                ));
             }
         }
         next
@@ -128,16 +132,16 @@ impl Connection<'_> {
 
     /// What a client has to take of a response that waits: as much as a connection of HTTP/1.1 would
     /// have queued.
-    fn pending(&self, response: &super::streams::Response) -> u64 {
+    fn pending(&self, response: &Response) -> u64 {
         response.queued().min(self.services.limits.response_buffer) as u64
     }
 
-    /// Does what is due. Gives the reason if the connection is to end in good order.
+    /// Does what is due.
     ///
     /// # Errors
     ///
     /// What was not done in time.
-    pub(super) fn tick(&mut self) -> Result<Option<EndReason>, Http2Fault> {
+    pub(super) fn tick(&mut self) -> Result<(), Http2Fault> {
         let (limits, now) = (&self.services.limits, self.now);
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if due(self.life.settings_by) || due(self.life.settings_due) {
@@ -164,7 +168,8 @@ impl Connection<'_> {
         if self.streams.open() == 0
             && due(Some(deadline(self.life.idle_since, limits.keep_alive_timeout)))
         {
-            return Ok(Some(EndReason::KeepAliveTimeout));
+            // A request may be under way: it is served.
+            self.shut_down(EndReason::KeepAliveTimeout);
         }
         let mut lingered = Vec::new();
         for at in 0..self.streams.open() {
@@ -188,7 +193,7 @@ impl Connection<'_> {
         for slot in lingered {
             self.reset(slot, ErrorCode::NO_ERROR);
         }
-        Ok(None)
+        Ok(())
     }
 
     /// Begins to end the connection: no more streams, and those that are open go on (RFC 9113 §6.8).
@@ -247,14 +252,14 @@ impl Connection<'_> {
         Frame::GoAway { last_stream, code, debug }.encode(&mut self.output);
     }
 
-    /// The client closed its direction: what it has not sent whole will never be.
+    /// The client closed its direction, and is gone in all likelihood: only responses that are complete
+    /// are still sent. To work on would let clients that come and go run more than the limit of streams.
     pub(super) fn client_closed(&mut self) {
         self.life.client_leaves = true;
-        let open: Vec<_> = self.streams.iter().filter(|(_, s)| !s.request.ended).collect();
-        let slots: Vec<_> = open.into_iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            self.reset(slot, ErrorCode::CANCEL);
+        let incomplete = |stream: &Stream| !stream.request.ended || !stream.response.complete;
+        let streams = self.streams.iter().filter(|(_, stream)| incomplete(stream));
+        for slot in streams.map(|(slot, _)| slot).collect::<Vec<_>>() {
+            self.close(slot, Closed::ByClient);
         }
-        self.fault = None;
     }
 }

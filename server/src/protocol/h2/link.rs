@@ -42,7 +42,11 @@ pub(super) struct H2Link<'e, 'c> {
 enum Phase {
     Pending,
     /// Content is written, so many octets so far, and perhaps declared; a HEAD response has none.
-    Streaming { declared: Option<u64>, written: u64, suppressed: bool },
+    Streaming {
+        declared: Option<u64>,
+        written: u64,
+        suppressed: bool,
+    },
     Upgraded,
 }
 
@@ -88,10 +92,13 @@ impl<'e, 'c> H2Link<'e, 'c> {
             tracing::debug!(%error, "handler failed");
             if !matches!(self.phase, Phase::Pending) {
                 // A response cut short must not look whole.
-                return connection.reset(self.slot, match error {
-                    HandlerError::Request(_) => ErrorCode::CANCEL,
-                    _ => ErrorCode::INTERNAL_ERROR,
-                });
+                return connection.reset(
+                    self.slot,
+                    match error {
+                        HandlerError::Request(_) => ErrorCode::CANCEL,
+                        _ => ErrorCode::INTERNAL_ERROR,
+                    },
+                );
             }
             failed(response, &error);
         }

@@ -25,8 +25,8 @@ use std::ops::{Deref, DerefMut};
 use std::task::{Context, Poll};
 
 use falconry_wire::field::{FieldName, FieldSection};
-use falconry_wire::h2::{ErrorCode, RequestHead};
 use falconry_wire::h1::TargetForm;
+use falconry_wire::h2::{ErrorCode, RequestHead};
 use falconry_wire::hpack::DecodedSection;
 use tokio::time::Instant;
 
@@ -251,6 +251,7 @@ impl Driver<'_, '_> {
         M: Fn(Start) -> F,
     {
         tasks.awake(cx.waker());
+        self.connection.borrow_mut().now = Instant::now();
         if self.io.close_requested() {
             self.connection.borrow_mut().shut_down(EndReason::Shutdown);
         } else {
@@ -288,13 +289,10 @@ impl Driver<'_, '_> {
                         return Poll::Ready(EndReason::ResponseTooSlow);
                     }
                     let due = self.connection.borrow_mut().tick();
-                    match due {
-                        Ok(None) => {
-                            self.drop_ended(tasks);
-                        }
-                        Ok(Some(reason)) => return self.ends(tasks, reason),
-                        Err(fault) => return self.ends(tasks, EndReason::Http2(fault)),
+                    if let Err(fault) = due {
+                        return self.ends(tasks, EndReason::Http2(fault));
                     }
+                    self.drop_ended(tasks);
                 }
                 _ => return Poll::Pending,
             }

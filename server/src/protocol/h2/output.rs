@@ -259,7 +259,8 @@ impl Connection<'_> {
         };
         let ready = || {
             let streams = self.schedule.iter().enumerate();
-            streams.filter_map(|(at, slot)| Some((at, self.streams.get(*slot)?)))
+            streams
+                .filter_map(|(at, slot)| Some((at, self.streams.get(*slot)?)))
                 .filter(|(_, stream)| can_send(stream))
         };
         let urgency = ready().map(|(_, stream)| stream.priority.urgency).min()?;
@@ -352,8 +353,7 @@ impl Connection<'_> {
             let linger = self.services.limits.drain_timeout;
             match self.streams.get_mut(slot) {
                 Some(stream) if stream.upgraded && linger > Duration::ZERO => {
-                    stream.response.linger =
-                        Some(crate::limits::deadline(self.now, linger));
+                    stream.response.linger = Some(crate::limits::deadline(self.now, linger));
                 }
                 _ => self.reset(slot, ErrorCode::NO_ERROR),
             }

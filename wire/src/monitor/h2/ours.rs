@@ -312,17 +312,17 @@ impl Block {
     }
 }
 
-/// What a field section asks for; `None` unless it is a good request.
+/// What a field section asks for; `None` if it has no method, or two.
 pub(super) fn request(section: &DecodedSection) -> Option<Request> {
     if section.excess().is_some() {
         return None;
     }
-    let head = h2::request(section, true).ok()?;
-    let content_type = head.fields(section).get(FieldName::ContentType);
-    Some(Request {
-        method: head.method_span.of(section.buffer()).to_vec(),
-        content_type: content_type.map(<[u8]>::to_vec),
-    })
+    let buffer = section.buffer();
+    let mut methods = section.lines().iter().filter(|line| line.spelled.of(buffer) == b":method");
+    let method = methods.next()?.value.of(buffer).to_vec();
+    let content_type = section.fields().get(FieldName::ContentType).map(<[u8]>::to_vec);
+    let is_good = h2::request(section, true).is_ok();
+    methods.next().is_none().then_some(Request { method, content_type, is_good })
 }
 
 /// Bounds of what is decoded: far above what servers send, and low enough to be kept.

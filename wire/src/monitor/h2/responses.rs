@@ -30,10 +30,14 @@ impl Monitor {
             if let Some(section) = &section {
                 let request = request(section);
                 let safe = |method: &[u8]| matches!(method, b"GET" | b"HEAD");
-                let good = request.as_ref().is_some_and(|request| safe(&request.method));
+                let good = request
+                    .as_ref()
+                    .is_some_and(|request| request.is_good && safe(&request.method));
                 self.ledger.note(Key::PushRequest, good, || match &request {
-                    Some(request) => format!("a promised {}", request.method.escape_ascii()),
-                    None => "a promise of a malformed request".into(),
+                    Some(request) if request.is_good => {
+                        format!("a promised {}", request.method.escape_ascii())
+                    }
+                    _ => "a promise of a malformed request".into(),
                 });
                 self.streams.enter(promised).request = request;
             }
@@ -228,7 +232,7 @@ impl Monitor {
             });
         } else if let Some(length) = head.as_ref().and_then(fields::content_length)
             // What is asked by HEAD, perhaps, needs no content.
-            && (stream.request.is_some() || stream.content > 0)
+            && (stream.is_asked() || stream.content > 0)
         {
             let content = stream.content;
             self.ledger.note(Key::LengthExact, content == length, || {

@@ -218,7 +218,7 @@ rules! {
         "one error of the connection is told, once",
         "A client cannot tell which of several made the connection end.";
     GoAwayBeforeClose = "goaway-before-close", Should, 9113 "6.8",
-        ["rfc9113-6.8-2", "rfc9113-9.1-3", "rfc9113-5.4.1-1"],
+        ["rfc9113-6.8-2", "rfc9113-9.1-3", "rfc9113-5.4.1-1", "rfc9113-5.4.1-3"],
         "GOAWAY comes before a close",
         "Without it a client cannot know which of its requests it may send again.";
     PriorityUpdate = "priority-update", Must, 9218 "7.1", ["rfc9218-7.1-10"],

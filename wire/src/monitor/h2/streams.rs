@@ -57,6 +57,8 @@ pub(super) struct Stream {
 pub(super) struct Request {
     pub(super) method: Vec<u8>,
     pub(super) content_type: Option<Vec<u8>>,
+    /// It is well-formed. What a server makes of another one is open.
+    pub(super) is_good: bool,
 }
 
 /// How far the server is with a stream.
@@ -123,9 +125,14 @@ impl Streams {
 }
 
 impl Stream {
-    /// Whether the request's method is known to be that.
+    /// Whether the server has to know that the request's method is that.
     pub(super) fn asked_by(&self, method: &[u8]) -> bool {
-        self.request.as_ref().is_some_and(|request| request.method == method)
+        self.request.as_ref().is_some_and(|request| request.is_good && request.method == method)
+    }
+
+    /// Whether the server has to know what was asked.
+    pub(super) fn is_asked(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| request.is_good)
     }
 
     /// The request, as message rules want it.

@@ -501,6 +501,11 @@ fn what_we_send_wrong_makes_rules_idle() {
             "length-exact",
             "HELLO\n> HEADERS 3 +END_STREAM +END_HEADERS :method=HEAD\n< HEADERS 3 +END_STREAM GOOD content-length=5",
         ),
+        (
+            "explained-4xx",
+            "HELLO\n> HEADERS 3 +END_STREAM +END_HEADERS :method=HEAD :path=*
+            < HEADERS 3 +END_STREAM +END_HEADERS :status=404",
+        ),
         // It was told of frames behind the reset.
         (
             "reset-once",
