@@ -74,7 +74,7 @@ pub(super) fn cases() -> Vec<CodeCase> {
                 "Permitted suites are no ground for INADEQUATE_SECURITY.",
             )
             .rfc(9113, "9.2.2")
-            .covers(&["rfc9113-9.2.2-2", "rfc9113-9.2-1"]),
+            .covers(&["rfc9113-9.2.2-2", "rfc9113-9.2-1", "rfc9113-9.2.1-6"]),
             run!(tls12_is_served),
         ),
         CodeCase::new(
@@ -82,10 +82,11 @@ pub(super) fn cases() -> Vec<CodeCase> {
                 "h2.tls.version-1-3",
                 Level::Must,
                 "TLS 1.3 alone",
-                "The version of today carries HTTP/2 like the one before.",
+                "HTTP/2 runs over the version of today, and without being asked for a certificate afterwards: that ends the connection.",
             )
             .rfc(9113, "9.2")
-            .covers(&["rfc9113-9.2-1"]),
+            .rfc(9113, "9.2.3")
+            .covers(&["rfc9113-9.2-1", "rfc9113-9.2.3-1"]),
             run!(tls13_is_served),
         ),
         CodeCase::new(
