@@ -213,7 +213,8 @@ async fn garbage_ends_the_connection(probe: &Probe) -> Result<(), Miss> {
         b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
     ];
     for octets in garbage {
-        not_served(probe, octets).await?;
+        // An HTTP/1.1 server waits for the end of a line or a head.
+        not_served(probe, &[octets, b"\r\n\r\n"].concat()).await?;
     }
     Ok(())
 }
@@ -227,7 +228,6 @@ async fn each_octet_counts(probe: &Probe) -> Result<(), Miss> {
         }
         frame("SETTINGS 0")?.encode(&mut octets);
         get.encode(&mut octets);
-        // An HTTP/1.1 server may wait for the end of a line or a head.
         octets.extend_from_slice(b"\r\n\r\n");
         not_served(probe, &octets).await.map_err(|miss| Miss {
             what: format!("{} behind a preface with octet {at} changed", miss.what),
@@ -241,10 +241,14 @@ async fn each_octet_counts(probe: &Probe) -> Result<(), Miss> {
 async fn not_served(probe: &Probe, octets: &[u8]) -> Result<(), Miss> {
     let mut peer = probe.h2_open(&silent()).await?;
     peer.send_raw(octets).await?;
-    if peer.wait("close").await.is_err() {
-        // An HTTP/1.1 server that still waits for the rest of a request line is ended by us.
+    let wrong = |miss: Miss| Miss { what: sentence(octets, &miss.what), ..miss };
+    let waited =
+        peer.wait_for("a close", |seen| seen.fault.is_some() || seen.goaway().is_some()).await;
+    if peer.end() == End::Open {
+        waited.map_err(wrong)?;
+        // An HTTP/1.1 server that has refused a request may wait for the next one.
         peer.fin().await;
-        peer.closed().await.map_err(|miss| Miss { what: sentence(octets, &miss.what), ..miss })?;
+        peer.closed().await.map_err(wrong)?;
     }
     let seen = peer.seen();
     if seen.stream(1).is_some() {
