@@ -83,7 +83,7 @@ pub(super) fn cases() -> Vec<CodeCase> {
         CodeCase::new(
             case(
                 "h2.abuse.unknown-frames-large",
-                "frames of an unknown type and 16384 octets, up to 500",
+                "frames of an unknown type and 16384 octets, up to 200",
                 "They are passed over without being kept first.",
             )
             .rfc(9113, "5.5"),
@@ -175,8 +175,7 @@ async fn priority_shuffled(probe: &Probe) -> Result<(), Miss> {
         let parent = stream((number + 9) % 10);
         frames.push(frame(&format!("PRIORITY {} !{parent}/256", stream(number)))?);
     }
-    let units = frames.iter().cloned().cycle();
-    let mut units = units;
+    let mut units = frames.iter().cloned().cycle();
     let flooded =
         flood(&mut peer, many("PRIORITY frames"), |_| units.next().into_iter().collect()).await;
     ignored(probe, &mut peer, flooded).await
@@ -237,7 +236,7 @@ async fn large_unknown_frames(probe: &Probe) -> Result<(), Miss> {
     let mut peer = probe.h2().await?;
     let mut unknown = frame("RAW type=0x42 flags=0x00 stream=0")?;
     unknown.payload = vec![0; 16_384].into();
-    let plan = Plan { what: "unknown frames", bound: 500, batch: 50, pace: Pace::Ping };
+    let plan = Plan { what: "unknown frames", bound: 200, batch: 20, pace: Pace::Ping };
     let flooded = flood(&mut peer, plan, |_| vec![unknown.clone()]).await;
     ignored(probe, &mut peer, flooded).await
 }

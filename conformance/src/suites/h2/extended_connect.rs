@@ -62,7 +62,8 @@ fn websockets() -> Vec<CodeCase> {
                 Level::Interop,
                 "a WebSocket over extended CONNECT",
                 "The 2xx opens the tunnel, so that the stream goes on behind it, without the key that HTTP/1.1 needs.",
-            ),
+            )
+            .covers(&["rfc8441-5-i1"]),
             run!(websocket_opens),
         ),
         CodeCase::new(
@@ -72,6 +73,7 @@ fn websockets() -> Vec<CodeCase> {
                 "a masked text frame, in two DATA frames",
                 "The stream is to the WebSocket what a connection is: octets, however they are cut.",
             )
+            .covers(&["rfc8441-5-i1"])
             .rfc(6455, "5.1"),
             run!(websocket_echoes),
         ),
@@ -92,6 +94,7 @@ fn websockets() -> Vec<CodeCase> {
                 "a masked close frame",
                 "Both sides say goodbye, and END_STREAM is then what the end of a connection was.",
             )
+            .covers(&["rfc8441-5-i2"])
             .rfc(6455, "5.5.1"),
             run!(websocket_answers_close),
         ),
@@ -101,7 +104,8 @@ fn websockets() -> Vec<CodeCase> {
                 Level::Interop,
                 "END_STREAM in the middle of a WebSocket",
                 "It is the orderly end of the connection below; the server ends its side, too.",
-            ),
+            )
+            .covers(&["rfc8441-5-i2"]),
             run!(websocket_ends_with_the_stream),
         ),
         CodeCase::new(
@@ -110,7 +114,8 @@ fn websockets() -> Vec<CodeCase> {
                 Level::Interop,
                 "RST_STREAM in the middle of a WebSocket, then a request",
                 "A tunnel that breaks off is the business of its stream.",
-            ),
+            )
+            .covers(&["rfc8441-5-i2"]),
             run!(websocket_reset),
         ),
         CodeCase::new(

@@ -60,6 +60,9 @@ pub(super) async fn use_up_connection(probe: &Probe, peer: &mut Peer) -> Result<
         if got == u64::from(DEFAULT_WINDOW) {
             return Ok(stream + 2);
         }
+        if got == 0 {
+            return Err(Miss::skip("the root has no content that would use up a window"));
+        }
     }
     Err(Miss::skip(format!("{MAX_REQUESTS} responses do not use up a window of {DEFAULT_WINDOW}")))
 }
