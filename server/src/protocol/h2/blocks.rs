@@ -198,7 +198,6 @@ impl Connection<'_> {
         let slot = self.insert(id, end_stream, priority);
         if let Some(stream) = self.streams.get_mut(slot) {
             stream.running = true;
-            stream.has_update = update.is_some();
             stream.request.declared = head.content_length;
         }
         scratch.head = head;

@@ -24,8 +24,6 @@ pub(super) struct Stream {
     pub(super) request: Request,
     pub(super) response: Response,
     pub(super) priority: Priority,
-    /// PRIORITY_UPDATE was received, which overrides the field.
-    pub(super) has_update: bool,
     /// It carries another protocol (RFC 8441): raw octets in both directions.
     pub(super) upgraded: bool,
 }
@@ -153,7 +151,6 @@ impl Stream {
                 linger: None,
             },
             priority,
-            has_update: false,
             upgraded: false,
         }
     }
