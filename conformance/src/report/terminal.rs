@@ -181,10 +181,9 @@ impl Page {
         }
         self.line("");
         if !report.measured {
-            let count = cases.len();
-            self.line(format!(
-                "What {count} cases measured is shown with `--tag abuse`, and written with `--json FILE`."
-            ));
+            self.line(
+                "What cases measured is shown with `--tag abuse`, and written with `--json FILE`.",
+            );
             return;
         }
         let width = cases.iter().map(|case| case.id.len()).max().unwrap_or(0);
