@@ -162,7 +162,7 @@ impl Connection<'_> {
             // RFC 9113 §5.1: it was under way when we reset the stream.
             Closed::ByServer => self.spend(Budget::ClosedStreams),
             Closed::ByClient => {
-                self.send_reset(id, ErrorCode::STREAM_CLOSED);
+                self.reset_again(id);
                 Ok(())
             }
             Closed::Ended => Err(StateFault::ClosedStream.into()),
@@ -198,7 +198,6 @@ impl Connection<'_> {
         let slot = self.insert(id, end_stream, priority);
         if let Some(stream) = self.streams.get_mut(slot) {
             stream.running = true;
-            stream.has_update = update.is_some();
             stream.request.declared = head.content_length;
         }
         scratch.head = head;
