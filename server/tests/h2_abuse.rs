@@ -96,6 +96,34 @@ async fn a_reset_is_remembered_however_many_streams_end_well() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_head_request_lets_its_handler_go_on_to_the_end() {
+    let ends = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&ends);
+    let router = Router::new().get(
+        "/",
+        asynchronous(async move |exchange: &mut Exchange<'_>| {
+            paced(exchange).await?;
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }),
+    );
+    serve(router, Limits::default(), async |server| {
+        let mut peer = Peer::open(&server).await;
+        let request =
+            "HEADERS 1 +END_STREAM +END_HEADERS :method=HEAD :scheme=http :authority=a :path=/";
+        peer.send(&[request]).await;
+        assert_eq!(peer.next().await, "HEADERS 1 :status=200 server=falconry");
+        peer.is_alive().await;
+        assert_eq!(peer.next().await, "DATA 1 +END_STREAM");
+        assert_eq!(ends.load(Ordering::Relaxed), 1);
+        peer.is_alive().await;
+        drop(peer);
+        assert_eq!(server.settle().await.requests, 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_window_that_stays_shut_ends_the_connection() {
     serve(router(), Limits::default(), async |server| {
         let mut peer = Peer::open_with(&server, "SETTINGS 0 INITIAL_WINDOW_SIZE=65635").await;
