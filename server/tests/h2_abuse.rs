@@ -142,3 +142,17 @@ async fn a_connection_window_that_stays_shut_ends_the_connection() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_takes_no_field_section() {
+    let request = "HEADERS 1 +END_HEADERS :method=CONNECT :protocol=echo :scheme=http :authority=a \
+                   :path=/tunnel";
+    with_peer(Limits::default(), async |mut peer| {
+        peer.send(&[request]).await;
+        assert_eq!(peer.next().await, "HEADERS 1 :status=200 server=falconry");
+        peer.send(&["HEADERS 1 +END_STREAM +END_HEADERS x=y"]).await;
+        assert_eq!(peer.next().await, "RST_STREAM 1 PROTOCOL_ERROR");
+        peer.is_alive().await;
+    })
+    .await;
+}

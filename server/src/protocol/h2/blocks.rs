@@ -265,6 +265,12 @@ impl Connection<'_> {
             self.reset(slot, ErrorCode::STREAM_CLOSED);
             return Ok(());
         }
+        // RFC 9113 §8.5: nothing but DATA goes through a tunnel.
+        if stream.upgraded {
+            tracing::debug!(stream = %id, "field section in a tunnel");
+            self.reset(slot, ErrorCode::PROTOCOL_ERROR);
+            return Ok(());
+        }
         if scratch.section.excess().is_some() {
             stream.request.fault.get_or_insert(Fault::FieldsTooLarge);
             self.spend(Budget::OversizedSections)?;
