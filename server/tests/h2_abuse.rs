@@ -156,3 +156,20 @@ async fn a_tunnel_takes_no_field_section() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_priority_counts_no_longer_once_its_stream_was_refused() {
+    let limits = Limits {
+        http2: Http2Limits { streams: 2, ..Http2Limits::default() },
+        ..Limits::default()
+    };
+    with_peer(limits, async |mut peer| {
+        let update = |id| format!("PRIORITY_UPDATE 0 prioritized={id} \"u=1\"");
+        let malformed = "HEADERS 3 +END_STREAM +END_HEADERS :method=GET".to_owned();
+        peer.send(&[get(1, "/slow"), update(3), malformed, update(5)]).await;
+        assert!(peer.next().await.starts_with("HEADERS 3 :status=400"));
+        assert_eq!(peer.next().await, "RST_STREAM 3 PROTOCOL_ERROR");
+        peer.is_alive().await;
+    })
+    .await;
+}

@@ -172,6 +172,7 @@ impl Connection<'_> {
 
     /// Opens a stream with a request that the application is to answer, if it is one.
     fn open(&mut self, id: StreamId, end_stream: bool, scratch: &mut Scratch) -> Option<Slot> {
+        let update = self.take_update(id);
         if self.streams.open() >= self.services.limits.http2.streams as usize {
             self.reset_unopened(id, ErrorCode::REFUSED_STREAM);
             return None;
@@ -193,7 +194,6 @@ impl Connection<'_> {
             self.refuse(id, Malformed::InvalidContentLength);
             return None;
         }
-        let update = self.take_update(id);
         let priority = update.unwrap_or_else(|| Priority::of(head.fields(&scratch.section)));
         let slot = self.insert(id, end_stream, priority);
         if let Some(stream) = self.streams.get_mut(slot) {
