@@ -173,3 +173,38 @@ async fn a_priority_counts_no_longer_once_its_stream_was_refused() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn answers_to_pings_that_were_never_sent_are_counted() {
+    let ping = KeepAlivePing { delay: Duration::from_secs(10), timeout: Duration::from_secs(20) };
+    let limits = Limits {
+        http2: Http2Limits { ping: Some(ping), ..Http2Limits::default() },
+        ..Limits::default()
+    };
+    serve(router(), limits, async |server| {
+        let mut peer = Peer::open(&server).await;
+        peer.send(&vec!["PING 0 +ACK 0x0000000000000000"; 501]).await;
+        let rest = peer.rest().await;
+        assert!(rest[0].contains("ENHANCE_YOUR_CALM"), "{rest:?}");
+        drop(peer);
+        assert_eq!(server.settle().await.ends["ignored_frame_limit_exceeded"], 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn blocks_that_follow_each_other_have_their_own_time() {
+    with_peer(Limits::default(), async |mut peer| {
+        // Every read of the server ends inside a block; refused requests start nothing.
+        let begins = |id| format!("HEADERS {id} +END_STREAM :method=GET");
+        let ends = |id| format!("CONTINUATION {id} +END_HEADERS x=y");
+        peer.send(&[begins(1)]).await;
+        for id in (3..13).step_by(2) {
+            sleep(Duration::from_secs(20)).await;
+            peer.send(&[ends(id - 2), begins(id)]).await;
+            assert!(peer.next().await.contains(":status=400"));
+            assert!(peer.next().await.starts_with("RST_STREAM"));
+        }
+    })
+    .await;
+}

@@ -67,6 +67,7 @@ impl Connection<'_> {
             let decoded = self.fields_in.decode(fragment, &limits, &mut scratch.section);
             return self.decoded(stream, end_stream, scratch, decoded);
         }
+        self.life.block_begins(self.now);
         self.block = Some(OpenBlock {
             stream,
             end_stream,

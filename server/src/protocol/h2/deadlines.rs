@@ -85,6 +85,11 @@ impl Life {
         self.idle_since = now;
     }
 
+    /// A field block begins, which another may have preceded without a pause.
+    pub(super) fn block_begins(&mut self, now: Instant) {
+        self.partial_since = Some(now);
+    }
+
     /// What was received ended inside a frame (`rest`), or inside a field block.
     pub(super) fn partial(&mut self, progress: bool, rest: bool, in_block: bool, now: Instant) {
         self.partial_since = match (rest, in_block) {
@@ -205,7 +210,7 @@ impl Connection<'_> {
         match self.life.shutdown {
             // It has read GOAWAY, which came before.
             Shutdown::Announced(_) if data == SHUTDOWN_PING => self.end_shutdown(),
-            _ if data == ALIVE_PING && self.services.limits.http2.ping.is_some() => {}
+            // Also one that was asked for: those are few.
             _ => self.spend(Budget::IgnoredFrames)?,
         }
         Ok(())
