@@ -10,9 +10,9 @@ use std::time::Duration;
 use falconry_server::application::{Exchange, HandlerError, Router, asynchronous};
 use falconry_server::{Http2Limits, KeepAlivePing, Limits};
 use falconry_wire::method::Method;
-use support::h2::{Peer, data, get, post};
+use support::h2::{Peer, data, encode, get, post};
 use support::serve;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::sleep;
 
 type Outcome = Result<(), HandlerError>;
@@ -119,6 +119,47 @@ async fn a_head_request_lets_its_handler_go_on_to_the_end() {
         peer.is_alive().await;
         drop(peer);
         assert_eq!(server.settle().await.requests, 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_of_the_handler_is_not_the_clients_fault() {
+    serve(router(), Limits::default(), async |server| {
+        let mut peer = Peer::open_with(&server, "SETTINGS 0 INITIAL_WINDOW_SIZE=0").await;
+        peer.send(&[get(1, "/paced")]).await;
+        peer.next().await;
+        sleep(Duration::from_secs(4)).await;
+        peer.send(&["WINDOW_UPDATE 1 1000"]).await;
+        assert_eq!(peer.next().await, "DATA 1 \"0123456789\"");
+        assert_eq!(peer.next().await, "DATA 1 +END_STREAM \"end\"");
+        server.settle().await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_whose_turn_has_not_come_is_not_taken_slowly() {
+    serve(router(), Limits::default(), async |server| {
+        let mut peer = Peer::open_with(&server, "SETTINGS 0 INITIAL_WINDOW_SIZE=2000000").await;
+        // The second one waits for the first, which takes fifteen windows of the connection.
+        peer.send(&[get(1, "/large"), get(3, "/missing")]).await;
+        let mut got = 0;
+        loop {
+            let line = peer.next().await;
+            if line.starts_with("DATA 3") {
+                break;
+            }
+            assert!(line.starts_with("DATA 1") || line.starts_with("HEADERS"), "{line}");
+            let octets = line.matches('L').count();
+            got += octets;
+            if octets > 0 && got % 65_535 == 0 {
+                sleep(Duration::from_secs(1)).await;
+                peer.send(&["WINDOW_UPDATE 0 65535"]).await;
+            }
+        }
+        assert_eq!(got, 1_000_000);
+        server.settle().await;
     })
     .await;
 }

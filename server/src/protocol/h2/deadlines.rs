@@ -6,7 +6,7 @@ use falconry_wire::h2::{ErrorCode, Frame, MAX_WINDOW};
 use tokio::time::Instant;
 
 use super::connection::{Connection, wake};
-use super::streams::{Closed, Response, Stream};
+use super::streams::{Closed, Response, Stream, Wait};
 use super::{Budget, Http2Fault};
 use crate::application::Fault;
 use crate::connection::EndReason;
@@ -119,6 +119,7 @@ impl Connection<'_> {
                 _ => None,
             },
             idle.then(|| deadline(life.idle_since, limits.keep_alive_timeout)),
+            self.window_deadline(),
         ];
         let streams = self.streams.iter().flat_map(|(_, stream)| {
             let response = &stream.response;
@@ -127,12 +128,24 @@ impl Connection<'_> {
         own.into_iter().chain(streams).flatten().min()
     }
 
-    /// By when a client has to have taken what waits for its windows: as much as a connection of
-    /// HTTP/1.1 would have queued, at the rate.
+    /// By when a client has to have opened the window of a stream.
     fn response_deadline(&self, response: &Response) -> Option<Instant> {
-        let (wait, limits) = (response.wait.as_ref()?, &self.services.limits);
-        let pending = response.queued().min(limits.response_buffer) as u64;
-        Some(deadline(wait.since, limits.response_rate?.allowance(wait.taken + pending)))
+        let wait = response.wait.filter(|_| response.is_blocked())?;
+        self.wait_deadline(wait, response.queued())
+    }
+
+    /// By when a client has to have opened the connection's window.
+    fn window_deadline(&self) -> Option<Instant> {
+        let wait = self.wait.filter(|_| self.sends.available() == 0)?;
+        self.wait_deadline(wait, self.pending)
+    }
+
+    /// By when a client has to have taken `pending` octets: as many as a connection of HTTP/1.1 would
+    /// have queued, at the rate.
+    fn wait_deadline(&self, wait: Wait, pending: usize) -> Option<Instant> {
+        let limits = &self.services.limits;
+        let octets = wait.taken + pending.min(limits.response_buffer) as u64;
+        Some(deadline(wait.since, limits.response_rate?.allowance(octets)))
     }
 
     /// Does what is due.
@@ -169,6 +182,9 @@ impl Connection<'_> {
         {
             // A request may be under way: it is served.
             self.shut_down(EndReason::KeepAliveTimeout);
+        }
+        if due(self.window_deadline()) {
+            return Err(Http2Fault::ResponseTooSlow);
         }
         let mut lingered = Vec::new();
         for at in 0..self.streams.open() {

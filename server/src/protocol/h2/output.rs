@@ -234,16 +234,30 @@ impl Connection<'_> {
                 None => break,
             }
         }
-        let (now, connection) = (self.now, self.sends.available());
+        self.note_waits();
+        self.settle_early();
+    }
+
+    /// Notes since when the client keeps a window shut for which something waits. What waits for its turn
+    /// alone does not wait for the client.
+    fn note_waits(&mut self) {
+        let wait = Wait { since: self.now, taken: 0 };
+        let mut pending = 0;
         for slot in &self.schedule {
-            if let Some(stream) = self.streams.get_mut(*slot)
-                && stream.response.queued() > 0
-                && stream.response.window.available().min(connection) == 0
-            {
-                stream.response.wait.get_or_insert(Wait { since: now, taken: 0 });
+            let Some(stream) = self.streams.get_mut(*slot) else { continue };
+            let response = &mut stream.response;
+            if response.is_blocked() {
+                response.wait.get_or_insert(wait);
+            } else {
+                pending += response.queued();
             }
         }
-        self.settle_early();
+        self.pending = pending;
+        if pending == 0 {
+            self.wait = None;
+        } else if self.sends.available() == 0 {
+            self.wait.get_or_insert(wait);
+        }
     }
 
     /// The place in the schedule of the stream that is to send next.
@@ -301,6 +315,11 @@ impl Connection<'_> {
             }
             if let Some(rate) = services.limits.response_rate {
                 took(&mut response.wait, length, rate, self.now);
+                took(&mut self.wait, length, rate, self.now);
+            }
+            if response.queued() == 0 {
+                // What comes next is waited for by the client.
+                response.wait = None;
             }
             if response.queued() < services.limits.response_buffer {
                 wake(&mut response.writer);
