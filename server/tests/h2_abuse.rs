@@ -185,6 +185,36 @@ async fn a_connection_window_that_stays_shut_ends_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn requests_wait_while_responses_are_not_taken() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let router = Router::new().get("/", move |exchange: &mut Exchange<'_>| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        exchange.respond(204).field_named(b"x-big", "~".repeat(8000));
+        Ok(())
+    });
+    serve(router, Limits::default(), async |server| {
+        let mut peer = Peer::open(&server).await;
+        let first = get(1, "/");
+        // Many requests in one read of the server.
+        let ids = (3..1001).step_by(2);
+        let lines = ids.map(|id| format!("HEADERS {id} +END_STREAM +END_HEADERS 0x828684410161"));
+        peer.send(&[first]).await;
+        peer.next().await;
+        peer.send(&lines.collect::<Vec<_>>()).await;
+        sleep(Duration::from_secs(1)).await;
+        let before = calls.load(Ordering::Relaxed);
+        assert!(before < 40, "{before} requests were served");
+        for id in (3..1001).step_by(2) {
+            assert!(peer.next().await.starts_with(&format!("HEADERS {id} +END_STREAM")));
+        }
+        peer.is_alive().await;
+        server.settle().await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_tunnel_takes_no_field_section() {
     let request = "HEADERS 1 +END_HEADERS :method=CONNECT :protocol=echo :scheme=http :authority=a \
                    :path=/tunnel";

@@ -41,8 +41,6 @@ pub(super) struct Life {
     reason: Option<EndReason>,
     /// The client said GOAWAY, or closed its direction.
     pub(super) client_leaves: bool,
-    /// Octets were received before the engine began.
-    pub(super) has_input: bool,
 }
 
 /// How long a client has to hear of a shutdown: a round trip on a bad link.
@@ -64,7 +62,6 @@ impl Life {
             shutdown: Shutdown::No,
             reason: None,
             client_leaves: false,
-            has_input: true,
         }
     }
 
@@ -88,6 +85,11 @@ impl Life {
     /// A field block begins, which another may have preceded without a pause.
     pub(super) fn block_begins(&mut self, now: Instant) {
         self.partial_since = Some(now);
+    }
+
+    /// Frames wait for the client to take what is to be sent: it is not they that are late.
+    pub(super) fn puts_off(&mut self) {
+        self.partial_since = None;
     }
 
     /// What was received ended inside a frame (`rest`), or inside a field block.
