@@ -279,3 +279,35 @@ async fn blocks_that_follow_each_other_have_their_own_time() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_slowly_is_not_taken_for_silent() {
+    let ping = KeepAlivePing { delay: Duration::from_secs(10), timeout: Duration::from_secs(20) };
+    let limits = Limits {
+        http2: Http2Limits { ping: Some(ping), ..Http2Limits::default() },
+        response_rate: None,
+        ..Limits::default()
+    };
+    serve(router(), limits, async |server| {
+        let settings = "SETTINGS 0 INITIAL_WINDOW_SIZE=2000000";
+        let mut peer = Peer::open_with(&server, settings).await;
+        peer.send(&["WINDOW_UPDATE 0 2000000".to_owned(), get(1, "/large")]).await;
+        // Half a frame comes with it, and the rest while nothing is read.
+        sleep(Duration::from_secs(1)).await;
+        let ping = encode(&["PING 0 \"tea time\""]);
+        peer.stream.write_all(&ping[..12]).await.unwrap();
+        sleep(Duration::from_secs(60)).await;
+        peer.stream.write_all(&ping[12..]).await.unwrap();
+        let mut lines = peer.take(1).await;
+        while lines.last().is_some_and(|line| !line.contains("+END_STREAM")) {
+            lines.push(peer.next().await);
+            assert!(!lines.concat().contains("GOAWAY"));
+        }
+        if !lines.concat().contains("PING 0 +ACK") {
+            assert_eq!(peer.next().await, "PING 0 +ACK \"tea time\"");
+        }
+        peer.is_alive().await;
+        server.settle().await;
+    })
+    .await;
+}

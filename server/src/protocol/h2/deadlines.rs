@@ -87,9 +87,12 @@ impl Life {
         self.partial_since = Some(now);
     }
 
-    /// Frames wait for the client to take what is to be sent: it is not they that are late.
-    pub(super) fn puts_off(&mut self) {
-        self.partial_since = None;
+    /// The client has not taken all that is to be sent, for which it has a deadline of its own: nothing
+    /// that it would have to answer reaches it meanwhile, and what it sends may wait unread.
+    pub(super) fn unheard(&mut self, now: Instant, settings_timeout: Duration) {
+        self.frame(now);
+        self.partial_since = self.partial_since.map(|_| now);
+        self.settings_due = self.settings_due.map(|_| deadline(now, settings_timeout));
     }
 
     /// What was received ended inside a frame (`rest`), or inside a field block.
@@ -150,13 +153,16 @@ impl Connection<'_> {
         Some(deadline(wait.since, limits.response_rate?.allowance(octets)))
     }
 
-    /// Does what is due.
+    /// Does what is due. `took_all` tells whether the client has taken all that was sent.
     ///
     /// # Errors
     ///
     /// What was not done in time.
-    pub(super) fn tick(&mut self) -> Result<(), Http2Fault> {
+    pub(super) fn tick(&mut self, took_all: bool) -> Result<(), Http2Fault> {
         let (limits, now) = (&self.services.limits, self.now);
+        if !took_all {
+            self.life.unheard(now, limits.http2.settings_timeout);
+        }
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if due(self.life.settings_by) || due(self.life.settings_due) {
             return Err(Http2Fault::SettingsTimeout);

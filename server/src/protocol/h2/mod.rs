@@ -291,7 +291,8 @@ impl Driver<'_, '_> {
                     if self.io.write_deadline().is_some_and(|by| by <= now) {
                         return Poll::Ready(EndReason::ResponseTooSlow);
                     }
-                    let due = self.connection.borrow_mut().tick();
+                    let took_all = self.io.queued() == 0;
+                    let due = self.connection.borrow_mut().tick(took_all);
                     if let Err(fault) = due {
                         return self.ends(tasks, EndReason::Http2(fault));
                     }
@@ -445,7 +446,6 @@ impl Driver<'_, '_> {
                     }
                     if !self.may_read() {
                         self.put_off = true;
-                        self.connection.borrow_mut().life.puts_off();
                         return Ok(at);
                     }
                 }
