@@ -230,10 +230,8 @@ async fn a_tunnel_takes_no_field_section() {
 
 #[tokio::test(start_paused = true)]
 async fn a_priority_counts_no_longer_once_its_stream_was_refused() {
-    let limits = Limits {
-        http2: Http2Limits { streams: 2, ..Http2Limits::default() },
-        ..Limits::default()
-    };
+    let limits =
+        Limits { http2: Http2Limits { streams: 2, ..Http2Limits::default() }, ..Limits::default() };
     with_peer(limits, async |mut peer| {
         let update = |id| format!("PRIORITY_UPDATE 0 prioritized={id} \"u=1\"");
         let malformed = "HEADERS 3 +END_STREAM +END_HEADERS :method=GET".to_owned();

@@ -13,6 +13,7 @@ mod deadlines;
 mod fault;
 mod link;
 mod output;
+mod schedule;
 mod streams;
 mod tasks;
 
