@@ -201,6 +201,8 @@ fn check(args: &CheckArgs) -> Result<u8, Refusal> {
         patience: args.timeout,
         jobs: args.jobs.into(),
         strict: args.strict,
+        // Of a whole run it would be a wall of numbers.
+        measured: !args.filter.is_empty() || !args.tag.is_empty(),
         known,
         progress: true,
     };

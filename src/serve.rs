@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use falconry_server::reference::{self, ReferenceOptions};
-use falconry_server::{DataRate, Endpoint, Limits, Profile, Running, Server};
+use falconry_server::{
+    DataRate, Endpoint, Http2Limits, HttpProtocols, KeepAlivePing, Limits, Profile, Running, Server,
+};
 use falconry_transport::tls::{self, Acceptor, ServerConfig};
 use falconry_transport::{ListenAddress, Scheme};
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,6 +23,7 @@ Examples:
   falconry serve --listen http://127.0.0.1:0
   falconry serve --listen http://[::]:8080 --listen https://[::]:8443
   falconry serve --listen unix:/tmp/falconry.sock --threads 2
+  falconry serve --proto h2 --max-streams 250
 
 Prints one line `listening URL` for each endpoint, with dynamic ports resolved. SIGTERM and SIGINT
 end it gracefully; a second one at once. Exit codes: 0 ended as asked, 2 usage, 3 could not start.")]
@@ -40,6 +43,15 @@ pub(crate) struct ServeArgs {
     /// Write the development certificate here, so that clients can be told to trust it
     #[arg(long, value_name = "FILE", conflicts_with = "tls_cert")]
     pub write_cert: Option<PathBuf>,
+    /// Protocols to offer on every port: told apart by ALPN over TLS, by the first octets in the clear
+    #[arg(
+        long,
+        value_enum,
+        value_name = "PROTOCOL",
+        value_delimiter = ',',
+        default_value = "h1,h2"
+    )]
+    pub proto: Vec<ProtocolArg>,
     /// How to treat requests that RFC 9112 lets a server accept or refuse
     #[arg(long, value_enum, default_value_t = ProfileArg::Strict)]
     pub profile: ProfileArg,
@@ -64,6 +76,14 @@ pub(crate) struct ServeArgs {
     /// Most field lines of a request
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub max_field_lines: usize,
+    /// Most open streams of an HTTP/2 connection
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_streams: u32,
+    /// Seconds without a frame after which an HTTP/2 client is sent a PING, which it has to answer in 20 s
+    /// [default: none is sent]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub ping: Option<Duration>,
     /// Idle seconds after which a connection is closed
     #[arg(long, value_name = "SECONDS", default_value = "130", value_parser = seconds)]
     pub keep_alive_timeout: Duration,
@@ -88,6 +108,15 @@ pub(crate) struct ServeArgs {
     /// Log as JSON, one object a line
     #[arg(long)]
     pub log_json: bool,
+}
+
+/// A protocol on the command line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ProtocolArg {
+    /// HTTP/1.1
+    H1,
+    /// HTTP/2
+    H2,
 }
 
 /// A parser profile on the command line.
@@ -133,7 +162,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
     }
     let mut acceptor = None;
     for address in &args.listen {
-        let mut endpoint = Endpoint::new(address.clone());
+        let mut endpoint = Endpoint::new(address.clone()).protocols(protocols(&args.proto));
         if address.scheme == Scheme::Https {
             let acceptor = match &mut acceptor {
                 Some(made) => made,
@@ -159,7 +188,7 @@ pub(crate) fn embedded() -> Result<(Running, Vec<String>)> {
     };
     let address = |text: &str| text.parse().context("the embedded server's own address");
     let certificate = tls::development_certificate()?.server_config()?;
-    let acceptor = certificate.alpn(&[b"h2", b"http/1.1"]).build()?;
+    let acceptor = certificate.alpn(alpn(HttpProtocols::default())).build()?;
     let running = Server::new(reference::application(ReferenceOptions::default()))
         .limits(limits)
         .listen(Endpoint::new(address("http://127.0.0.1:0")?))
@@ -184,7 +213,32 @@ fn limits(args: &ServeArgs) -> Limits {
         response_rate: rate,
         connections: args.max_connections,
         upgraded_connections: args.max_upgraded_connections,
+        http2: Http2Limits {
+            streams: args.max_streams,
+            ping: args.ping.map(|delay| KeepAlivePing { delay, timeout: PING_TIMEOUT }),
+            ..Http2Limits::default()
+        },
         ..Limits::default()
+    }
+}
+
+/// How long a client may take to answer a PING. Kestrel's default.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+fn protocols(chosen: &[ProtocolArg]) -> HttpProtocols {
+    match (chosen.contains(&ProtocolArg::H1), chosen.contains(&ProtocolArg::H2)) {
+        (true, false) => HttpProtocols::Http1,
+        (false, true) => HttpProtocols::Http2,
+        _ => HttpProtocols::Http1AndHttp2,
+    }
+}
+
+/// What TLS offers for these protocols, the better first.
+const fn alpn(protocols: HttpProtocols) -> &'static [&'static [u8]] {
+    match protocols {
+        HttpProtocols::Http1 => &[b"http/1.1"],
+        HttpProtocols::Http2 => &[b"h2"],
+        HttpProtocols::Http1AndHttp2 => &[b"h2", b"http/1.1"],
     }
 }
 
@@ -203,7 +257,7 @@ fn make_acceptor(args: &ServeArgs) -> Result<Acceptor> {
             certificate.server_config()?
         }
     };
-    Ok(config.alpn(&[b"h2", b"http/1.1"]).build()?)
+    Ok(config.alpn(alpn(protocols(&args.proto))).build()?)
 }
 
 fn announce(running: &Running) -> Result<()> {

@@ -42,6 +42,8 @@ pub struct Settings {
     pub jobs: usize,
     /// Whether a warning counts as a failure.
     pub strict: bool,
+    /// Whether the report for people shows what cases measured.
+    pub measured: bool,
     /// Deviations that are no news.
     pub known: KnownSet,
     /// Whether to show a progress bar on standard error, if that is a terminal.
@@ -54,6 +56,7 @@ impl Default for Settings {
             patience: Duration::from_secs(1),
             jobs: 32,
             strict: false,
+            measured: false,
             known: KnownSet::new(),
             progress: false,
         }
@@ -85,6 +88,7 @@ async fn run_here(
         target: subject.name.clone(),
         again: subject.again.clone(),
         strict: settings.strict,
+        measured: settings.measured,
         patience: settings.patience,
         jobs: settings.jobs,
         ..Report::default()

@@ -45,6 +45,8 @@ pub struct Report {
     pub cases: Vec<CaseResult>,
     /// Whether a warning counts as a failure.
     pub strict: bool,
+    /// Whether the report for people shows what cases measured.
+    pub measured: bool,
     /// How long a wait took at most.
     pub patience: Duration,
     /// How many cases ran at once.

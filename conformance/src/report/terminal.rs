@@ -175,11 +175,19 @@ impl Page {
     fn measurements(&mut self, report: &Report) {
         let measures = |case: &&CaseResult| !case.measurements.is_empty() && !case.is_twin;
         let cases: Vec<_> = report.cases.iter().filter(measures).collect();
-        let width = cases.iter().map(|case| case.id.len()).max().unwrap_or(0);
-        if !cases.is_empty() {
-            self.line("");
-            self.line("Measured:");
+        if cases.is_empty() {
+            return;
         }
+        self.line("");
+        if !report.measured {
+            let count = cases.len();
+            self.line(format!(
+                "What {count} cases measured is shown with `--tag abuse`, and written with `--json FILE`."
+            ));
+            return;
+        }
+        let width = cases.iter().map(|case| case.id.len()).max().unwrap_or(0);
+        self.line("Measured:");
         for case in cases {
             let found: Vec<_> = case
                 .measurements
