@@ -144,15 +144,21 @@ impl<'a> Chosen<'a> {
         self.chosen.is_empty() || self.chosen.iter().any(|entry| entry.protocol() == protocol)
     }
 
-    /// The cases to play in a pass of that protocol.
-    fn played(&self, protocol: Protocol) -> Vec<Rc<Entry>> {
+    /// The cases to play in a pass of that protocol, and those behind them that flood the target.
+    fn played(&self, protocol: Protocol) -> (Vec<Rc<Entry>>, Vec<Rc<Entry>>) {
         let of = |entry: &&Entry| is_active(entry) && entry.protocol() == protocol;
-        if self.only_rules {
-            return self.all.iter().filter(of).map(|entry| Rc::new(entry.clone())).collect();
-        }
-        self.chosen.iter().copied().filter(of).map(|entry| Rc::new(entry.clone())).collect()
+        let played: Vec<_> = if self.only_rules {
+            self.all.iter().filter(of).collect()
+        } else {
+            self.chosen.iter().copied().filter(of).collect()
+        };
+        let played = played.into_iter().map(|entry| Rc::new(entry.clone()));
+        played.partition(|entry| !entry.meta().tags.iter().any(|tag| tag == FLOODS))
     }
 }
+
+/// The tag of cases that flood the target: what runs beside them would be judged by what is left of it.
+const FLOODS: &str = "abuse";
 
 fn is_active(entry: &Entry) -> bool {
     !matches!(entry, Entry::Passive(_))
@@ -191,10 +197,14 @@ async fn run_pass(pass: &Pass, settings: &Settings, chosen: &Chosen<'_>) -> Foun
         found.cases.push(baseline_result(pass, reason, connections));
         return found;
     }
-    let played = chosen.played(pass.protocol);
-    let bar = progress_bar(settings.progress, played.len());
-    let mut attempts = play_all(pass, settings, &played, &bar).await;
-    try_again_alone(pass, settings, &played, &mut attempts, &bar).await;
+    let (calm, floods) = chosen.played(pass.protocol);
+    let bar = progress_bar(settings.progress, calm.len() + floods.len());
+    let mut attempts = Vec::with_capacity(calm.len() + floods.len());
+    for played in [&calm, &floods] {
+        let mut wave = play_all(pass, settings, played, &bar).await;
+        try_again_alone(pass, settings, played, &mut wave, &bar).await;
+        attempts.append(&mut wave);
+    }
     bar.finish_and_clear();
 
     let mut watch = Watch::new(pass.protocol);
@@ -202,7 +212,7 @@ async fn run_pass(pass: &Pass, settings: &Settings, chosen: &Chosen<'_>) -> Foun
         &target_id(pass.protocol, "answers"),
         Findings::of(pass.protocol, &first.transcripts(), is_tls(pass)),
     );
-    for (entry, mut attempt) in played.iter().zip(attempts) {
+    for (entry, mut attempt) in calm.iter().chain(&floods).zip(attempts) {
         watch.add(entry.id(), std::mem::take(&mut attempt.findings));
         if !chosen.only_rules {
             let mut result = case_result(entry, attempt);

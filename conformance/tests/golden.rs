@@ -223,6 +223,8 @@ fn terminal_reports_are_as_approved() {
     check("unmet.txt", &write_terminal(&unmet(), false));
     check("beside.txt", &write_terminal(&beside(), false));
     check("http2.txt", &write_terminal(&http2(), false));
+    let measured = Report { measured: true, ..http2() };
+    check("measured.txt", &write_terminal(&measured, false));
 }
 
 #[test]

@@ -21,7 +21,9 @@ const PEERS: &[Canned] = &[
     Canned::Closes,
     Canned::Silent,
     Canned::Http1,
+    Canned::Upgrades,
     Canned::Pongs,
+    Canned::Resets,
     // Refuses every stream, each in its way.
     Canned::Answers(&["RST_STREAM # PROTOCOL_ERROR"], true),
     Canned::Answers(&["RST_STREAM # CANCEL"], true),

@@ -212,6 +212,11 @@ impl CaseResult {
         if self.is_twin { format!("{}@tls", self.id).into() } else { (&*self.id).into() }
     }
 
+    /// Whether it is the twin of that one, and came out alike.
+    fn repeats(&self, twin: &Self) -> bool {
+        self.is_twin && !twin.is_twin && self.id == twin.id && self.verdict == twin.verdict
+    }
+
     /// The verdict, and that of the second target behind it: `fail | pass`.
     fn verdicts(&self) -> String {
         match &self.beside {
@@ -333,6 +338,24 @@ impl Report {
     /// The cases that fail the run.
     pub fn failures(&self) -> impl Iterator<Item = &CaseResult> {
         self.cases.iter().filter(|case| case.counts(self.strict))
+    }
+
+    /// The cases, but for those over TLS that came out as their twins in the clear did.
+    pub fn distinct(&self) -> impl Iterator<Item = &CaseResult> {
+        let repeats = |at: usize, case: &CaseResult| {
+            let before = at.checked_sub(1).and_then(|at| self.cases.get(at));
+            before.is_some_and(|before| case.repeats(before))
+        };
+        self.cases
+            .iter()
+            .enumerate()
+            .filter(move |(at, case)| !repeats(*at, case))
+            .map(|(_, case)| case)
+    }
+
+    /// Whether a case came out over TLS as it did in the clear.
+    fn is_double(&self, case: &CaseResult) -> bool {
+        self.cases.iter().any(|other| other.repeats(case))
     }
 
     /// The exit code: 0 all held, 1 failures, 3 the target could not be judged.

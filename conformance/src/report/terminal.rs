@@ -99,17 +99,19 @@ impl Page {
     }
 
     fn details(&mut self, report: &Report) {
-        for (at, case) in report.failures().enumerate() {
+        let failures: Vec<_> =
+            report.distinct().filter(|case| case.counts(report.strict)).collect();
+        for (at, case) in failures.iter().enumerate() {
             if at < IN_FULL {
                 self.failure(case, report);
             } else {
                 if at == IN_FULL {
                     self.line("");
                 }
-                self.brief(case);
+                self.brief(case, report);
             }
         }
-        if report.failures().count() > IN_FULL {
+        if failures.len() > IN_FULL {
             self.line("");
             self.line(format!(
                 "Octets are shown of the first {IN_FULL} alone; `--filter ID` shows those of one, \
@@ -118,8 +120,7 @@ impl Page {
         }
         for verdict in [Verdict::Warn, Verdict::Weak] {
             let mut cases = report
-                .cases
-                .iter()
+                .distinct()
                 .filter(|case| {
                     case.verdict == verdict && !case.counts(report.strict) && !case.is_known()
                 })
@@ -128,7 +129,7 @@ impl Page {
                 self.line("");
             }
             for case in cases {
-                self.brief(case);
+                self.brief(case, report);
             }
         }
         for case in report.cases.iter().filter(|case| case.is_mended()) {
@@ -137,9 +138,9 @@ impl Page {
         }
     }
 
-    fn brief(&mut self, case: &CaseResult) {
+    fn brief(&mut self, case: &CaseResult, report: &Report) {
         let name = self.verdicts(case);
-        self.line(format!("{name}  {}  {}", case.key(), case.title));
+        self.line(format!("{name}  {}  {}{}", case.key(), case.title, double(case, report)));
         self.line(format!("      {}{}", reason(case), examples(case)));
     }
 
@@ -147,7 +148,7 @@ impl Page {
         self.line("");
         let name = self.verdicts(case);
         let id = self.paint(&case.key(), "1");
-        self.line(format!("{name}  {id}  {}", case.title));
+        self.line(format!("{name}  {id}  {}{}", case.title, double(case, report)));
         self.line(format!("      {}{}", reason(case), examples(case)));
         let cited: Vec<_> =
             [case.level.name()].into_iter().chain(case.rfc.iter().map(String::as_str)).collect();
@@ -180,10 +181,9 @@ impl Page {
         }
         self.line("");
         if !report.measured {
-            let count = cases.len();
-            self.line(format!(
-                "What {count} cases measured is shown with `--tag abuse`, and written with `--json FILE`."
-            ));
+            self.line(
+                "What cases measured is shown with `--tag abuse`, and written with `--json FILE`.",
+            );
             return;
         }
         let width = cases.iter().map(|case| case.id.len()).max().unwrap_or(0);
@@ -271,6 +271,10 @@ impl Page {
 
 fn reason(case: &CaseResult) -> &str {
     case.reason.as_deref().unwrap_or_default()
+}
+
+fn double(case: &CaseResult, report: &Report) -> &'static str {
+    if report.is_double(case) { " (over TLS, too)" } else { "" }
 }
 
 fn examples(case: &CaseResult) -> String {

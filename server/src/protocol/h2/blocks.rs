@@ -162,7 +162,7 @@ impl Connection<'_> {
             // RFC 9113 §5.1: it was under way when we reset the stream.
             Closed::ByServer => self.spend(Budget::ClosedStreams),
             Closed::ByClient => {
-                self.send_reset(id, ErrorCode::STREAM_CLOSED);
+                self.reset_again(id);
                 Ok(())
             }
             Closed::Ended => Err(StateFault::ClosedStream.into()),

@@ -409,7 +409,14 @@ impl<'c> Connection<'c> {
         self.send_reset(id, code);
     }
 
-    pub(super) fn send_reset(&mut self, stream: StreamId, code: ErrorCode) {
+    /// Answers the first frame behind a client's own reset; RFC 9113 §5.4.2 advises against a second
+    /// answer, so that what follows is as if we had reset the stream.
+    pub(super) fn reset_again(&mut self, id: StreamId) {
+        self.streams.remember(id, Closed::ByServer);
+        self.send_reset(id, ErrorCode::STREAM_CLOSED);
+    }
+
+    fn send_reset(&mut self, stream: StreamId, code: ErrorCode) {
         Frame::RstStream { stream, code }.encode(&mut self.output);
         let budget = match code {
             // Behind a complete response, or for a fault of our own.

@@ -53,7 +53,7 @@ impl Connection<'_> {
         } else {
             match self.streams.closed(id) {
                 Closed::ByServer => self.spend(Budget::ClosedStreams)?,
-                Closed::ByClient => self.send_reset(id, ErrorCode::STREAM_CLOSED),
+                Closed::ByClient => self.reset_again(id),
                 Closed::Ended | Closed::Unknown => return Err(StateFault::ClosedStream.into()),
             }
         }

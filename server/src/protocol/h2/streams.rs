@@ -105,12 +105,20 @@ pub(super) struct Streams {
     open: Vec<(StreamId, Slot)>,
     /// The highest stream that the client opened, or skipped.
     last: u32,
-    /// Streams closed of late: number times four, and how.
-    closed: Vec<u32>,
+    /// Streams of late that were reset, and that both sides ended. Apart: frames may be under way to the
+    /// first for long, while the others come and go.
+    reset: Memory,
+    ended: Memory,
+}
+
+/// The last so many closed streams: number times two, and one more if we reset it.
+#[derive(Default)]
+struct Memory {
+    notes: Vec<u32>,
     oldest: usize,
 }
 
-/// How many closed streams are remembered: more than are under way when a client learns of a reset.
+/// How many streams are remembered: more than are under way when a client learns of a reset.
 const REMEMBERED: usize = 128;
 
 /// Slots kept while no stream is open.
@@ -247,25 +255,21 @@ impl Streams {
 
     /// Remembers how a stream was closed, also one that never took a slot.
     pub(super) fn remember(&mut self, id: StreamId, how: Closed) {
-        let note = id.get() << 2 | how as u32;
-        if self.closed.len() < REMEMBERED {
-            self.closed.push(note);
-        } else if let Some(place) = self.closed.get_mut(self.oldest) {
-            *place = note;
-            self.oldest = (self.oldest + 1) % REMEMBERED;
+        match how {
+            Closed::Ended => self.ended.add(id, false),
+            Closed::ByClient => self.reset.set(id, false),
+            Closed::ByServer => self.reset.set(id, true),
+            Closed::Unknown => {}
         }
     }
 
     /// How a stream that is neither idle nor open was closed.
     pub(super) fn closed(&self, id: StreamId) -> Closed {
-        // Numbers have 31 bits, of which the highest is lost here: streams 2^30 apart are never remembered
-        // together.
-        let note = self.closed.iter().rev().find(|note| *note >> 2 == id.get() & (u32::MAX >> 2));
-        match note.map(|note| note & 3) {
-            Some(0) => Closed::Ended,
-            Some(1) => Closed::ByClient,
-            Some(2) => Closed::ByServer,
-            _ => Closed::Unknown,
+        match self.reset.find(id) {
+            Some(true) => Closed::ByServer,
+            Some(false) => Closed::ByClient,
+            None if self.ended.find(id).is_some() => Closed::Ended,
+            None => Closed::Unknown,
         }
     }
 
@@ -283,6 +287,31 @@ impl Streams {
             self.free = Vec::new();
             self.open.shrink_to(KEPT);
         }
+    }
+}
+
+impl Memory {
+    fn add(&mut self, id: StreamId, ours: bool) {
+        let note = id.get() << 1 | u32::from(ours);
+        if self.notes.len() < REMEMBERED {
+            self.notes.push(note);
+        } else if let Some(place) = self.notes.get_mut(self.oldest) {
+            *place = note;
+            self.oldest = (self.oldest + 1) % REMEMBERED;
+        }
+    }
+
+    /// Adds a stream, or changes what is noted of it.
+    fn set(&mut self, id: StreamId, ours: bool) {
+        match self.notes.iter_mut().find(|note| **note >> 1 == id.get()) {
+            Some(note) => *note = id.get() << 1 | u32::from(ours),
+            None => self.add(id, ours),
+        }
+    }
+
+    fn find(&self, id: StreamId) -> Option<bool> {
+        let note = self.notes.iter().find(|note| **note >> 1 == id.get())?;
+        Some(note & 1 == 1)
     }
 }
 
@@ -324,10 +353,17 @@ mod tests {
             assert_eq!(streams.closed(id(number)), how);
         }
         for number in 0..REMEMBERED as u32 {
-            streams.remember(id(7 + 2 * number), Closed::ByServer);
+            streams.remember(id(7 + 2 * number), Closed::Ended);
+        }
+        assert_eq!(streams.closed(id(1)), Closed::Unknown);
+        assert_eq!(streams.closed(id(5)), Closed::ByServer);
+        streams.remember(id(3), Closed::ByServer);
+        assert_eq!(streams.closed(id(3)), Closed::ByServer);
+        for number in 0..REMEMBERED as u32 {
+            streams.remember(id(1007 + 2 * number), Closed::ByServer);
         }
         assert_eq!(streams.closed(id(5)), Closed::Unknown);
-        assert_eq!(streams.closed(id(7)), Closed::ByServer);
+        assert_eq!(streams.closed(id(1007)), Closed::ByServer);
         streams.remember(id(0x7fff_ffff), Closed::ByClient);
         assert_eq!(streams.closed(id(0x7fff_ffff)), Closed::ByClient);
     }
