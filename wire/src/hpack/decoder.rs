@@ -15,8 +15,8 @@ pub struct Decoder {
     table: Table,
     /// What the peer may set the table to.
     limit: usize,
-    /// The lowest limit since the last block, if it is below the table's capacity: the next block must
-    /// begin with an update to that or less.
+    /// The lowest limit since the last block, if it was below the table's size: the next block must begin
+    /// with an update to that or less.
     due: Option<usize>,
     /// Of the current block: whether a field was read, and how many size updates.
     in_fields: bool,
@@ -42,11 +42,17 @@ impl Decoder {
     }
 
     /// Sets what the peer may set the table to: call it when our SETTINGS_HEADER_TABLE_SIZE is
-    /// acknowledged (RFC 9113 §4.3.1).
+    /// acknowledged.
+    ///
+    /// RFC 9113 §4.3.1 demands a size update from the peer where the limit falls below the table's size,
+    /// by which we take its entries to be meant (RFC 7541 §4.1): then both ends must evict at the same place.
+    /// Where nothing is to be evicted, the table's capacity follows the limit down without an update.
     pub fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
-        if limit < self.table.capacity() {
+        if limit < self.table.size() {
             self.due = Some(self.due.map_or(limit, |due| due.min(limit)));
+        } else if self.due.is_none() && limit < self.table.capacity() {
+            self.table.resize(limit);
         }
     }
 

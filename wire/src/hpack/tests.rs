@@ -149,6 +149,8 @@ fn every_fault_has_a_sample_that_shows_it() {
     }
     for octets in [block(&[get]), vec![], block(&[update(101)]), block(&[update(200), update(0)])] {
         let mut decoder = Decoder::new();
+        let entries = block(&[named(1), named(1), named(1)]);
+        assert!(decode(&mut decoder, &entries).is_ok() && decoder.table_size() > 100);
         decoder.set_limit(100);
         decoder.set_limit(4096);
         assert_eq!(decode(&mut decoder, &octets), Err(Fault::MissingSizeUpdate));
@@ -180,6 +182,26 @@ fn updates_to_the_lowest_and_the_last_limit_are_accepted() {
     // A limit that was raised need not be followed.
     decoder.set_limit(8192);
     assert!(decode(&mut decoder, &[0x82]).is_ok());
+}
+
+#[test]
+fn a_limit_above_the_size_needs_no_update_and_is_followed() {
+    let mut decoder = Decoder::new();
+    let entry = |value| {
+        block(&[Representation::Literal {
+            indexing: Indexing::Incremental,
+            name: Name::Literal(Literal::plain(b"name")),
+            value: Literal::plain(value),
+        }])
+    };
+    assert!(decode(&mut decoder, &entry(b"first")).is_ok());
+    assert_eq!(decoder.table_size(), 41);
+    decoder.set_limit(41);
+    assert!(decode(&mut decoder, &[0xbe]).is_ok());
+    assert!(decode(&mut decoder, &entry(b"other")).is_ok());
+    assert_eq!((decoder.table_len(), decoder.table_size()), (1, 41));
+    decoder.set_limit(40);
+    assert_eq!(decode(&mut decoder, &[0xbe]), Err(Fault::MissingSizeUpdate));
 }
 
 #[test]

@@ -180,7 +180,14 @@ async fn refused_blocks_count(probe: &Probe) -> Result<(), Miss> {
     let using = frame(&format!("HEADERS {next} +END_STREAM +END_HEADERS {fields} 0xbe"))?;
     peer.send_frames(&[using]).await?;
     peer.send(&format!("WINDOW_UPDATE {next} 65535")).await?;
-    peer.expect(&format!("answered {next}")).await
+    let answered = peer.expect(&format!("answered {next}")).await;
+    match peer.seen().goaway().map(|goaway| goaway.code) {
+        // RFC 9113 §5.4.1: a stream too many may end the connection, and be it late.
+        Some(ErrorCode::PROTOCOL_ERROR) => {
+            Err(Miss::note("streams above the limit end the connection"))
+        }
+        _ => answered,
+    }
 }
 
 async fn reset_stops_the_response(probe: &Probe) -> Result<(), Miss> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use falconry_fixtures::Capability;
-use falconry_wire::h2::{DEFAULT_WINDOW, Flags, FrameType, RawFrame, SettingId};
+use falconry_wire::h2::{DEFAULT_WINDOW, ErrorCode, Flags, FrameType, RawFrame, SettingId};
 
 use crate::probe::h2::Peer;
 use crate::probe::{Miss, Opening, Probe};
@@ -39,18 +39,29 @@ pub(super) async fn settle(peer: &mut Peer) -> Result<(), Miss> {
 /// before that one may be unfinished.
 ///
 /// # Errors
-/// A skip, where the target offers nothing large enough.
+/// A skip, where the target offers nothing large enough, or ends the connection in order before.
 pub(super) async fn use_up_connection(probe: &Probe, peer: &mut Peer) -> Result<u32, Miss> {
-    let path = match probe.capability(Capability::Bytes) {
-        Ok(path) => format!("{path}/{DEFAULT_WINDOW}"),
-        Err(_) => "/".to_owned(),
+    let path = match (probe.capability(Capability::Bytes), probe.capability(Capability::File)) {
+        (Ok(path), _) => format!("{path}/{DEFAULT_WINDOW}"),
+        // Larger than the root, as a rule: some servers end a connection behind a hundred requests.
+        (Err(_), Ok(path)) => path.to_string(),
+        (Err(_), Err(_)) => "/".to_owned(),
     };
     for stream in (1..MAX_REQUESTS * 2).step_by(2) {
         peer.send(&get(stream, &path)).await?;
         peer.wait_for("a response, or the end of the connection's window", |seen| {
-            is_over(seen, stream) || received(seen) >= u64::from(DEFAULT_WINDOW)
+            is_over(seen, stream)
+                || received(seen) >= u64::from(DEFAULT_WINDOW)
+                || seen.goaway().is_some()
         })
         .await?;
+        // RFC 9113 §6.8: it may end a connection whenever it likes.
+        if peer.seen().goaway().is_some_and(|goaway| goaway.code == ErrorCode::NO_ERROR) {
+            return Err(Miss::skip(format!(
+                "the server ends the connection behind {} requests",
+                stream.div_ceil(2)
+            )));
+        }
         let got = received(&peer.seen());
         if got > u64::from(DEFAULT_WINDOW) {
             return Err(Miss::new(format!(

@@ -152,6 +152,10 @@ impl Ours {
         });
         self.muddled |= (first && !is_settings) || !continues || head.length > max_frame_size;
         let id = head.stream();
+        if head.kind == FrameType::DATA {
+            // RFC 9113 §6.9: it counts for the connection whatever its stream, and on stream 0, too.
+            self.used += i64::from(head.length);
+        }
         if id == 0 || head.kind == FrameType::PRIORITY {
             return;
         }
@@ -164,7 +168,6 @@ impl Ours {
         }
         if head.kind == FrameType::DATA {
             stream.our_used += i64::from(head.length);
-            self.used += i64::from(head.length);
         }
     }
 

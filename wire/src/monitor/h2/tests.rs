@@ -227,8 +227,10 @@ fn table() -> Vec<(&'static str, String, Vec<String>)> {
             "table-update",
             "HELLO\n> SETTINGS 0 HEADER_TABLE_SIZE=0\n< SETTINGS 0 +ACK\n< HEADERS 1 +END_HEADERS 0x2088",
             &[
-                "HELLO\n> SETTINGS 0 HEADER_TABLE_SIZE=0\n< SETTINGS 0 +ACK\n< HEADERS 1 +END_HEADERS 0x88",
-                "HELLO\n> SETTINGS 0 HEADER_TABLE_SIZE=0\n> SETTINGS 0 HEADER_TABLE_SIZE=4096
+                // An interim response has put an entry in the table.
+                "HELLO\n< HEADERS 1 +END_HEADERS :status=100 0x4001610162\n> SETTINGS 0 HEADER_TABLE_SIZE=0\n< SETTINGS 0 +ACK
+                < HEADERS 1 +END_HEADERS 0x88",
+                "HELLO\n< HEADERS 1 +END_HEADERS :status=100 0x4001610162\n> SETTINGS 0 HEADER_TABLE_SIZE=0\n> SETTINGS 0 HEADER_TABLE_SIZE=4096
                 < SETTINGS 0 +ACK\n< SETTINGS 0 +ACK\n< HEADERS 1 +END_HEADERS 0x3fe11f88",
             ],
         ),
@@ -297,7 +299,7 @@ fn table() -> Vec<(&'static str, String, Vec<String>)> {
         row("window-increment", "HELLO\n< WINDOW_UPDATE 0 1", &["HELLO\n< WINDOW_UPDATE 0 0", "HELLO\n< WINDOW_UPDATE 1 0"]),
         row(
             "window-overflow",
-            "HELLO\n< WINDOW_UPDATE 0 2147418112\n< WINDOW_UPDATE 1 2147418112",
+            "HELLO\n> DATA 0 \"x\"\n< WINDOW_UPDATE 0 2147418113\n< WINDOW_UPDATE 1 2147418112",
             &[
                 "HELLO\n< WINDOW_UPDATE 0 2147418113",
                 "HELLO\n< WINDOW_UPDATE 1 2147418113",
@@ -535,8 +537,7 @@ fn answers_in_another_protocol_are_not_read_as_frames() {
     let mut monitor = Monitor::new();
     monitor.sent(PREFACE);
     monitor.received(http1);
-    monitor.end(End::Fin);
-    assert_eq!(broken(&monitor), ["first-settings"]);
+    assert_eq!(broken(&monitor), ["no rule"; 0]);
 }
 
 #[test]

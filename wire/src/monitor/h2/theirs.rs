@@ -109,13 +109,10 @@ impl Monitor {
         if std::mem::take(&mut self.theirs.is_first) {
             let foreign = head.octets().starts_with(b"HTTP/");
             let good = kind == FrameType::SETTINGS && !flags.has(Flags::ACK);
-            let seen = || match foreign {
-                true => "an answer in HTTP/1.1".into(),
-                false => describe(head),
-            };
-            // RFC 9113 §3.4: what comes before our own preface is whole may be in any protocol.
-            if !foreign || self.ours.is_http2() {
-                self.ledger.note(Key::FirstSettings, good, seen);
+            // RFC 9113 §3.3: who did not agree to HTTP/2 may answer our preface in HTTP/1.1. Whether it had
+            // agreed is for those to judge who know the handshake.
+            if !foreign {
+                self.ledger.note(Key::FirstSettings, good, || describe(head));
             }
             self.theirs.is_foreign = foreign;
             if foreign {
