@@ -179,7 +179,7 @@ impl Announced {
 }
 
 /// `1*DIGIT` (RFC 9110 §8.6); leading zeros are legal and mean nothing.
-fn decimal(digits: &[u8]) -> Result<u64, Fault> {
+pub(crate) fn decimal(digits: &[u8]) -> Result<u64, Fault> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(Fault::InvalidContentLength);
     }

@@ -26,6 +26,10 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+// What HTTP/2 has in common with it.
+pub(crate) use framing::decimal;
+pub(crate) use target::{is_path, scheme, split_query};
+
 pub use chunked::{ChunkLimits, ChunkedDecoder, Decoded};
 pub use fault::Fault;
 pub use framing::{Framing, ResponseFraming};

@@ -141,15 +141,7 @@ impl Target {
         let from = start + authority_start;
         let authority = Span::new(from, from + authority_len);
         let (path, query) = split_query(rest, from + authority_len);
-        Ok(Self {
-            form: TargetForm::Absolute,
-            whole,
-            path,
-            query,
-            scheme: known(scheme),
-            authority,
-            plain: false,
-        })
+        Ok(Self { form: TargetForm::Absolute, whole, path, query, scheme, authority, plain: false })
     }
 
     fn of_form(form: TargetForm, whole: Span, authority: Span) -> Self {
@@ -199,7 +191,8 @@ fn seen(octets: &[u8]) -> u8 {
     octets.iter().fold(0, |seen, &octet| seen | KINDS[usize::from(octet)])
 }
 
-fn split_query(octets: &[u8], start: usize) -> (Span, Option<Span>) {
+/// Path and query of octets that stand at `start`, parted at the first question mark.
+pub(crate) fn split_query(octets: &[u8], start: usize) -> (Span, Option<Span>) {
     let end = start + octets.len();
     match memchr::memchr(b'?', octets) {
         Some(mark) => (Span::new(start, start + mark), Some(Span::new(start + mark + 1, end))),
@@ -207,21 +200,38 @@ fn split_query(octets: &[u8], start: usize) -> (Span, Option<Span>) {
     }
 }
 
-/// RFC 3986 §3.1: the scheme, and what is behind `://`.
-fn split_scheme(octets: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (scheme, rest) = octets.split_at(memchr::memchr(b':', octets)?);
-    let legal = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.');
-    let starts_well = scheme.first().is_some_and(u8::is_ascii_alphabetic);
-    (starts_well && scheme.iter().all(legal)).then_some((scheme, rest.strip_prefix(b"://")?))
+/// Whether `octets` may stand in path and query (RFC 3986 §3.3 and §3.4), whole percent-encodings
+/// included. As [`target_len`] in its strict profile, of octets that are all there.
+pub(crate) fn is_path(mut octets: &[u8]) -> bool {
+    loop {
+        let other = octets.iter().position(|&octet| TARGET[usize::from(octet)] != LEGAL);
+        let Some(rest) = other.and_then(|at| octets.get(at..)) else { return true };
+        match rest {
+            [b'%', a, b, rest @ ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
+                octets = rest;
+            }
+            _ => return false,
+        }
+    }
 }
 
-fn known(scheme: &[u8]) -> Option<Scheme> {
-    if scheme.eq_ignore_ascii_case(b"http") {
-        Some(Scheme::Http)
-    } else if scheme.eq_ignore_ascii_case(b"https") {
-        Some(Scheme::Https)
-    } else {
-        None
+/// The scheme, and what is behind `://`.
+fn split_scheme(octets: &[u8]) -> Option<(Option<Scheme>, &[u8])> {
+    let (name, rest) = octets.split_at(memchr::memchr(b':', octets)?);
+    Some((scheme(name)?, rest.strip_prefix(b"://")?))
+}
+
+/// The scheme of that name, which is `Some(None)` if HTTP does not serve it, and `None` if it cannot be
+/// one (RFC 3986 §3.1).
+pub(crate) fn scheme(name: &[u8]) -> Option<Option<Scheme>> {
+    let legal = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.');
+    match name {
+        _ if name.eq_ignore_ascii_case(b"http") => Some(Some(Scheme::Http)),
+        _ if name.eq_ignore_ascii_case(b"https") => Some(Some(Scheme::Https)),
+        [first, rest @ ..] => {
+            (first.is_ascii_alphabetic() && rest.iter().all(legal)).then_some(None)
+        }
+        [] => None,
     }
 }
 

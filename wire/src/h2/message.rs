@@ -6,7 +6,7 @@
 use super::Malformed;
 use crate::authority::Authority;
 use crate::field::{FieldLine, FieldName, Fields, is_name, is_value, trim};
-use crate::h1::{Scheme, Target, TargetForm};
+use crate::h1::{self, Scheme, Target, TargetForm, decimal, is_path, split_query};
 use crate::hpack::DecodedSection;
 use crate::method::Method;
 use crate::span::Span;
@@ -250,7 +250,7 @@ impl Notes {
             let scheme = self.scheme.ok_or(Malformed::MissingScheme)?;
             let path = self.path.ok_or(Malformed::MissingPath)?;
             let mut target = path_target(buffer, path, method)?;
-            target.scheme = known_scheme(scheme.of(buffer))?;
+            target.scheme = h1::scheme(scheme.of(buffer)).ok_or(Malformed::InvalidScheme)?;
             (scheme, target)
         };
         let authority = self.authority(buffer, target.scheme)?;
@@ -335,71 +335,18 @@ fn path_target(buffer: &[u8], whole: Span, method: Method) -> Result<Target, Mal
     if octets.first() != Some(&b'/') || !is_path(octets) {
         return Err(Malformed::InvalidPath);
     }
-    let (start, end) = (whole.start as usize, whole.end as usize);
-    let (path, query) = match memchr::memchr(b'?', octets) {
-        Some(mark) => (Span::new(start, start + mark), Some(Span::new(start + mark + 1, end))),
-        None => (whole, None),
-    };
+    let (path, query) = split_query(octets, whole.start as usize);
     let plain = !octets.iter().any(|octet| matches!(octet, b'%' | b'.'));
     Ok(Target { form: TargetForm::Origin, whole, path, query, plain, ..Target::default() })
 }
 
-/// Whether `octets` may stand in path and query (RFC 3986 §3.3 and §3.4), whole percent-encodings
-/// included. Square brackets may, as in HTTP/1.1.
-fn is_path(mut octets: &[u8]) -> bool {
-    loop {
-        let plain = octets.iter().position(|&octet| !PATH[usize::from(octet)]);
-        let Some(rest) = plain.and_then(|at| octets.get(at..)) else { return true };
-        match rest {
-            [b'%', a, b, rest @ ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
-                octets = rest;
-            }
-            _ => return false,
-        }
-    }
-}
-
-/// Octets of path and query that stand for themselves.
-static PATH: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut octet = 0;
-    while octet < 256 {
-        table[octet] = matches!(
-            octet as u8,
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~'
-            | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
-            | b':' | b'@' | b'/' | b'?' | b'[' | b']'
-        );
-        octet += 1;
-    }
-    table
-};
-
-/// RFC 3986 §3.1. Schemes other than http and https are let through as `None`.
-fn known_scheme(octets: &[u8]) -> Result<Option<Scheme>, Malformed> {
-    let legal = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.');
-    match octets {
-        _ if octets.eq_ignore_ascii_case(b"http") => Ok(Some(Scheme::Http)),
-        _ if octets.eq_ignore_ascii_case(b"https") => Ok(Some(Scheme::Https)),
-        [first, rest @ ..] if first.is_ascii_alphabetic() && rest.iter().all(legal) => Ok(None),
-        _ => Err(Malformed::InvalidScheme),
-    }
-}
-
 /// RFC 9110 §8.6. Lists of equal numbers may be accepted; they are refused, as in HTTP/1.1.
 fn content_length(value: &[u8]) -> Result<u64, Malformed> {
-    if value.contains(&b',') {
-        return Err(Malformed::DuplicateContentLength);
-    }
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return Err(Malformed::InvalidContentLength);
-    }
-    value
-        .iter()
-        .try_fold(0u64, |length, digit| {
-            length.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-        })
-        .ok_or(Malformed::ContentLengthOverflow)
+    decimal(value).map_err(|fault| match fault {
+        h1::Fault::ContentLengthOverflow => Malformed::ContentLengthOverflow,
+        _ if value.contains(&b',') => Malformed::DuplicateContentLength,
+        _ => Malformed::InvalidContentLength,
+    })
 }
 
 #[cfg(test)]

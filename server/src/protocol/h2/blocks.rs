@@ -67,6 +67,7 @@ impl Connection<'_> {
             let decoded = self.fields_in.decode(fragment, &limits, &mut scratch.section);
             return self.decoded(stream, end_stream, scratch, decoded);
         }
+        self.life.block_begins(self.now);
         self.block = Some(OpenBlock {
             stream,
             end_stream,
@@ -172,6 +173,7 @@ impl Connection<'_> {
 
     /// Opens a stream with a request that the application is to answer, if it is one.
     fn open(&mut self, id: StreamId, end_stream: bool, scratch: &mut Scratch) -> Option<Slot> {
+        let update = self.take_update(id);
         if self.streams.open() >= self.services.limits.http2.streams as usize {
             self.reset_unopened(id, ErrorCode::REFUSED_STREAM);
             return None;
@@ -193,7 +195,6 @@ impl Connection<'_> {
             self.refuse(id, Malformed::InvalidContentLength);
             return None;
         }
-        let update = self.take_update(id);
         let priority = update.unwrap_or_else(|| Priority::of(head.fields(&scratch.section)));
         let slot = self.insert(id, end_stream, priority);
         if let Some(stream) = self.streams.get_mut(slot) {
@@ -263,6 +264,12 @@ impl Connection<'_> {
         let id = stream.id;
         if stream.request.ended {
             self.reset(slot, ErrorCode::STREAM_CLOSED);
+            return Ok(());
+        }
+        // RFC 9113 §8.5: nothing but DATA goes through a tunnel.
+        if stream.upgraded {
+            tracing::debug!(stream = %id, "field section in a tunnel");
+            self.reset(slot, ErrorCode::PROTOCOL_ERROR);
             return Ok(());
         }
         if scratch.section.excess().is_some() {

@@ -18,7 +18,7 @@ use super::blocks::OpenBlock;
 use super::budget::Spending;
 use super::content::OpenData;
 use super::deadlines::{Life, Shutdown};
-use super::streams::{Closed, Slot, Streams};
+use super::streams::{Closed, Slot, Streams, Wait};
 use super::{Budget, Http2Fault, Scratch, StateFault};
 use crate::host::Services;
 
@@ -43,6 +43,9 @@ pub(super) struct Connection<'c> {
     prioritized: Vec<(StreamId, Priority)>,
     /// The streams that have something to send, in turn.
     pub(super) schedule: Vec<Slot>,
+    /// The wait for the client to open the connection's window, and how many octets wait.
+    pub(super) wait: Option<Wait>,
+    pub(super) pending: usize,
     /// Frames to be sent.
     pub(super) output: Vec<u8>,
     /// How many octets were taken out of `output` so far, and how many of them were sent.
@@ -98,6 +101,8 @@ impl<'c> Connection<'c> {
             },
             prioritized: Vec::new(),
             schedule: Vec::new(),
+            wait: None,
+            pending: 0,
             output: Vec::new(),
             taken: 0,
             sent: 0,

@@ -6,7 +6,7 @@ use falconry_wire::h2::{ErrorCode, Frame, MAX_WINDOW};
 use tokio::time::Instant;
 
 use super::connection::{Connection, wake};
-use super::streams::{Closed, Response, Stream};
+use super::streams::{Closed, Response, Stream, Wait};
 use super::{Budget, Http2Fault};
 use crate::application::Fault;
 use crate::connection::EndReason;
@@ -41,8 +41,6 @@ pub(super) struct Life {
     reason: Option<EndReason>,
     /// The client said GOAWAY, or closed its direction.
     pub(super) client_leaves: bool,
-    /// Octets were received before the engine began.
-    pub(super) has_input: bool,
 }
 
 /// How long a client has to hear of a shutdown: a round trip on a bad link.
@@ -64,7 +62,6 @@ impl Life {
             shutdown: Shutdown::No,
             reason: None,
             client_leaves: false,
-            has_input: true,
         }
     }
 
@@ -83,6 +80,19 @@ impl Life {
     /// The connection was used.
     pub(super) fn used(&mut self, now: Instant) {
         self.idle_since = now;
+    }
+
+    /// A field block begins, which another may have preceded without a pause.
+    pub(super) fn block_begins(&mut self, now: Instant) {
+        self.partial_since = Some(now);
+    }
+
+    /// The client has not taken all that is to be sent, for which it has a deadline of its own: nothing
+    /// that it would have to answer reaches it meanwhile, and what it sends may wait unread.
+    pub(super) fn unheard(&mut self, now: Instant, settings_timeout: Duration) {
+        self.frame(now);
+        self.partial_since = self.partial_since.map(|_| now);
+        self.settings_due = self.settings_due.map(|_| deadline(now, settings_timeout));
     }
 
     /// What was received ended inside a frame (`rest`), or inside a field block.
@@ -114,6 +124,7 @@ impl Connection<'_> {
                 _ => None,
             },
             idle.then(|| deadline(life.idle_since, limits.keep_alive_timeout)),
+            self.window_deadline(),
         ];
         let streams = self.streams.iter().flat_map(|(_, stream)| {
             let response = &stream.response;
@@ -122,21 +133,36 @@ impl Connection<'_> {
         own.into_iter().chain(streams).flatten().min()
     }
 
-    /// By when a client has to have taken what waits for its windows: as much as a connection of
-    /// HTTP/1.1 would have queued, at the rate.
+    /// By when a client has to have opened the window of a stream.
     fn response_deadline(&self, response: &Response) -> Option<Instant> {
-        let (wait, limits) = (response.wait.as_ref()?, &self.services.limits);
-        let pending = response.queued().min(limits.response_buffer) as u64;
-        Some(deadline(wait.since, limits.response_rate?.allowance(wait.taken + pending)))
+        let wait = response.wait.filter(|_| response.is_blocked())?;
+        self.wait_deadline(wait, response.queued())
     }
 
-    /// Does what is due.
+    /// By when a client has to have opened the connection's window.
+    fn window_deadline(&self) -> Option<Instant> {
+        let wait = self.wait.filter(|_| self.sends.available() == 0)?;
+        self.wait_deadline(wait, self.pending)
+    }
+
+    /// By when a client has to have taken `pending` octets: as many as a connection of HTTP/1.1 would
+    /// have queued, at the rate.
+    fn wait_deadline(&self, wait: Wait, pending: usize) -> Option<Instant> {
+        let limits = &self.services.limits;
+        let octets = wait.taken + pending.min(limits.response_buffer) as u64;
+        Some(deadline(wait.since, limits.response_rate?.allowance(octets)))
+    }
+
+    /// Does what is due. `took_all` tells whether the client has taken all that was sent.
     ///
     /// # Errors
     ///
     /// What was not done in time.
-    pub(super) fn tick(&mut self) -> Result<(), Http2Fault> {
+    pub(super) fn tick(&mut self, took_all: bool) -> Result<(), Http2Fault> {
         let (limits, now) = (&self.services.limits, self.now);
+        if !took_all {
+            self.life.unheard(now, limits.http2.settings_timeout);
+        }
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if due(self.life.settings_by) || due(self.life.settings_due) {
             return Err(Http2Fault::SettingsTimeout);
@@ -164,6 +190,9 @@ impl Connection<'_> {
         {
             // A request may be under way: it is served.
             self.shut_down(EndReason::KeepAliveTimeout);
+        }
+        if due(self.window_deadline()) {
+            return Err(Http2Fault::ResponseTooSlow);
         }
         let mut lingered = Vec::new();
         for at in 0..self.streams.open() {
@@ -205,7 +234,7 @@ impl Connection<'_> {
         match self.life.shutdown {
             // It has read GOAWAY, which came before.
             Shutdown::Announced(_) if data == SHUTDOWN_PING => self.end_shutdown(),
-            _ if data == ALIVE_PING && self.services.limits.http2.ping.is_some() => {}
+            // Also one that was asked for: those are few.
             _ => self.spend(Budget::IgnoredFrames)?,
         }
         Ok(())

@@ -113,11 +113,8 @@ impl<'e, 'c> H2Link<'e, 'c> {
                     tracing::error!(%fault, "response aborted");
                     return connection.reset(self.slot, ErrorCode::INTERNAL_ERROR);
                 }
-                if suppressed {
-                    return;
-                }
                 let trailers = std::mem::take(&mut response.trailers);
-                let wanted = !trailers.is_empty() && self.request.accepts_trailers();
+                let wanted = !suppressed && !trailers.is_empty() && self.request.accepts_trailers();
                 connection.complete(self.slot, wanted.then(|| Box::new(trailers)));
             }
             Phase::Upgraded => connection.complete(self.slot, None),
@@ -247,7 +244,8 @@ impl Link for H2Link<'_, '_> {
         let connection = &mut *self.connection.borrow_mut();
         let extra = Extra::of(response, declared);
         let fields = response.fields.view();
-        connection.head(self.slot, response.status, fields, extra, suppressed);
+        // Even a HEAD response does not end here: its stream counts as open while the handler works.
+        connection.head(self.slot, response.status, fields, extra, false);
         self.phase = Phase::Streaming { declared, written: 0, suppressed };
         Ok(())
     }

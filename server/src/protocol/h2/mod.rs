@@ -13,6 +13,7 @@ mod deadlines;
 mod fault;
 mod link;
 mod output;
+mod schedule;
 mod streams;
 mod tasks;
 
@@ -79,7 +80,8 @@ pub(crate) async fn serve<A: Application>(
     let host = Host { connection: &connection, info, services, application };
     let reason = {
         let mut tasks = Tasks::new(|start| answer(&host, start));
-        let mut driver = Driver { io, connection: &connection, services, closed: false };
+        let mut driver =
+            Driver { io, connection: &connection, services, closed: false, put_off: true };
         poll_fn(|cx| driver.poll(cx, &mut tasks)).await
         // Requests that are still under way are dropped here.
     };
@@ -238,6 +240,8 @@ struct Driver<'d, 'c> {
     services: &'c Services,
     /// The client closed its direction.
     closed: bool,
+    /// The input holds what has not been looked at, and not the beginning of a frame alone.
+    put_off: bool,
 }
 
 impl Driver<'_, '_> {
@@ -288,7 +292,8 @@ impl Driver<'_, '_> {
                     if self.io.write_deadline().is_some_and(|by| by <= now) {
                         return Poll::Ready(EndReason::ResponseTooSlow);
                     }
-                    let due = self.connection.borrow_mut().tick();
+                    let took_all = self.io.queued() == 0;
+                    let due = self.connection.borrow_mut().tick(took_all);
                     if let Err(fault) = due {
                         return self.ends(tasks, EndReason::Http2(fault));
                     }
@@ -383,25 +388,32 @@ impl Driver<'_, '_> {
             }
             None => false,
         };
-        debug_assert!(fits, "what is kept is less than a frame");
-        let fresh = std::mem::take(&mut self.connection.borrow_mut().life.has_input);
+        debug_assert!(fits, "what is kept is less than a read");
+        // What was put off comes before anything new.
+        let put_off = std::mem::take(&mut self.put_off) && before > 0;
         let room = buffer.get_mut(before..).unwrap_or_default();
-        let read = match self.io.poll_read_untimed(cx, room) {
-            Poll::Ready(Ok(0)) => {
-                self.closed = true;
-                0
+        let read = if put_off {
+            0
+        } else {
+            match self.io.poll_read_untimed(cx, room) {
+                Poll::Ready(Ok(read)) => {
+                    self.closed = read == 0;
+                    read
+                }
+                Poll::Ready(Err(error)) => {
+                    return Err(Stop::Failed(error).reason(EndReason::IoError));
+                }
+                Poll::Pending => return Ok(false),
             }
-            Poll::Ready(Ok(read)) => read,
-            Poll::Ready(Err(error)) => {
-                return Err(Stop::Failed(error).reason(EndReason::IoError));
-            }
-            // The octets by which the protocol was told are here already.
-            Poll::Pending if fresh && before > 0 => 0,
-            Poll::Pending => return Ok(false),
         };
         let octets = buffer.get(..before + read).unwrap_or_default();
         let done = self.receive(octets, tasks)?;
-        self.io.input.keep(octets.get(done..).unwrap_or_default());
+        if done > 0 || put_off {
+            self.io.input.keep(octets.get(done..).unwrap_or_default());
+        } else {
+            // A frame that comes octet by octet is not copied for each of them.
+            self.io.input.extend(octets.get(before..).unwrap_or_default());
+        }
         if self.closed {
             self.connection.borrow_mut().client_closed();
             self.drop_ended(tasks);
@@ -409,9 +421,10 @@ impl Driver<'_, '_> {
         Ok(true)
     }
 
-    /// Takes all frames from the front of `octets`; tells how many octets those were.
+    /// Takes all frames from the front of `octets`, or puts them off once there is enough to be sent: each
+    /// may be a request that is answered at once. Tells how many octets those were.
     fn receive<F, M>(
-        &self,
+        &mut self,
         octets: &[u8],
         tasks: &mut Tasks<F, Start, M>,
     ) -> Result<usize, EndReason>
@@ -431,6 +444,10 @@ impl Driver<'_, '_> {
                     let slot = start.slot;
                     if let Some(how) = tasks.start(slot, start) {
                         self.ended(slot, how);
+                    }
+                    if !self.may_read() {
+                        self.put_off = true;
+                        return Ok(at);
                     }
                 }
                 None if ended => {}

@@ -16,7 +16,8 @@ use falconry_wire::h2::{
 
 use super::Budget;
 use super::connection::{Connection, wait, wake};
-use super::streams::{Slot, Stream, Wait};
+use super::schedule::turn;
+use super::streams::{Slot, Wait};
 use crate::application::{Response, ResponseFault};
 use crate::limits::DataRate;
 
@@ -165,7 +166,9 @@ impl Connection<'_> {
             return Poll::Ready(Err(ResponseFault::Begun));
         };
         let response = &mut stream.response;
-        response.flush_to = response.flush_to.take().inspect(|_| self.flushers -= 1).and(None);
+        if response.flush_to.take().is_some() {
+            self.flushers -= 1;
+        }
         let room = self.services.limits.response_buffer.saturating_sub(response.queued());
         if room == 0 && !content.is_empty() {
             wait(&mut response.writer, cx);
@@ -234,39 +237,42 @@ impl Connection<'_> {
                 None => break,
             }
         }
-        let (now, connection) = (self.now, self.sends.available());
-        for slot in &self.schedule {
-            if let Some(stream) = self.streams.get_mut(*slot)
-                && stream.response.queued() > 0
-                && stream.response.window.available().min(connection) == 0
-            {
-                stream.response.wait.get_or_insert(Wait { since: now, taken: 0 });
-            }
-        }
+        self.note_waits();
         self.settle_early();
     }
 
+    /// Notes since when the client keeps a window shut for which something waits. What waits for its turn
+    /// alone does not wait for the client.
+    fn note_waits(&mut self) {
+        let wait = Wait { since: self.now, taken: 0 };
+        let mut pending = 0;
+        for slot in &self.schedule {
+            let Some(stream) = self.streams.get_mut(*slot) else { continue };
+            let response = &mut stream.response;
+            if response.is_blocked() {
+                response.wait.get_or_insert(wait);
+            } else {
+                pending += response.queued();
+            }
+        }
+        self.pending = pending;
+        if pending == 0 {
+            self.wait = None;
+        } else if self.sends.available() == 0 {
+            self.wait.get_or_insert(wait);
+        }
+    }
+
     /// The place in the schedule of the stream that is to send next.
-    ///
-    /// The most urgent ones come first. Of the same urgency, the oldest response that is not
-    /// incremental and all that are incremental take turns: none of them starves (RFC 9218 §10).
     fn pick(&self) -> Option<usize> {
-        let connection = self.sends.available();
-        let can_send = |stream: &Stream| {
+        let open = self.sends.available() > 0;
+        let streams = self.schedule.iter().enumerate();
+        turn(streams.filter_map(|(at, slot)| {
+            let stream = self.streams.get(*slot)?;
             let response = &stream.response;
-            response.queued() == 0 || response.window.available().min(connection) > 0
-        };
-        let ready = || {
-            let streams = self.schedule.iter().enumerate();
-            streams
-                .filter_map(|(at, slot)| Some((at, self.streams.get(*slot)?)))
-                .filter(|(_, stream)| can_send(stream))
-        };
-        let urgency = ready().map(|(_, stream)| stream.priority.urgency).min()?;
-        let urgent = || ready().filter(|(_, stream)| stream.priority.urgency == urgency);
-        let in_order = urgent().filter(|(_, s)| !s.priority.incremental).map(|(_, s)| s.id).min();
-        let turn = urgent().find(|(_, s)| s.priority.incremental || Some(s.id) == in_order)?;
-        Some(turn.0)
+            let can_send = response.queued() == 0 || (open && !response.is_blocked());
+            can_send.then_some((at, stream.id, stream.priority))
+        }))
     }
 
     /// Sends a frame of the stream at that place of the schedule.
@@ -301,6 +307,11 @@ impl Connection<'_> {
             }
             if let Some(rate) = services.limits.response_rate {
                 took(&mut response.wait, length, rate, self.now);
+                took(&mut self.wait, length, rate, self.now);
+            }
+            if response.queued() == 0 {
+                // What comes next is waited for by the client.
+                response.wait = None;
             }
             if response.queued() < services.limits.response_buffer {
                 wake(&mut response.writer);

@@ -77,6 +77,7 @@ pub(super) struct Response {
 }
 
 /// A wait for the client to take octets.
+#[derive(Clone, Copy)]
 pub(super) struct Wait {
     pub(super) since: Instant,
     /// Octets it took meanwhile.
@@ -168,6 +169,11 @@ impl Response {
     /// Octets of content that wait to be sent.
     pub(super) fn queued(&self) -> usize {
         self.whole.len() + self.pieces.len() - self.sent
+    }
+
+    /// Whether the client keeps the stream's window shut for what waits.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.queued() > 0 && self.window.available() == 0
     }
 
     /// The octets at the front of what waits, as many as are in one piece.
