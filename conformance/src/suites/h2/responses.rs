@@ -236,7 +236,7 @@ async fn settings_are_legal(probe: &Probe) -> Result<(), Miss> {
     let seen = peer.seen();
     for &id in SettingId::NAMED {
         let Some(value) = seen.setting(id) else { continue };
-        probe.measure(&format!("SETTINGS_{id}"), u64::from(value));
+        probe.measure(format!("SETTINGS_{id}"), u64::from(value));
         let legal = match id {
             SettingId::ENABLE_PUSH => value == 0,
             SettingId::INITIAL_WINDOW_SIZE => value <= MAX_WINDOW,
