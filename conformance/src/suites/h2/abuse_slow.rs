@@ -105,8 +105,16 @@ fn slow(id: &'static str, title: &'static str, why: &'static str) -> Meta {
     case(id, title, why).tagged(&["abuse", "limits", "slow"])
 }
 
-async fn slow_block(probe: &Probe) -> Result<(), Miss> {
+/// A connection whose SETTINGS are acknowledged both ways: no deadline of the beginning counts any more.
+async fn begun(probe: &Probe) -> Result<Peer, Miss> {
     let mut peer = probe.h2().await?;
+    peer.wait("settings").await?;
+    peer.alive().await?;
+    Ok(peer)
+}
+
+async fn slow_block(probe: &Probe) -> Result<(), Miss> {
+    let mut peer = begun(probe).await?;
     // A field with a value of 1000 octets, as far as its length.
     peer.send("HEADERS 1 +END_STREAM {get} 0x000178 0x7fe906").await?;
     let held = hold(&mut peer, &[1], SECOND, "CONTINUATION 1 \"a\"").await?;
@@ -114,7 +122,7 @@ async fn slow_block(probe: &Probe) -> Result<(), Miss> {
 }
 
 async fn slow_frame(probe: &Probe) -> Result<(), Miss> {
-    let mut peer = probe.h2().await?;
+    let mut peer = begun(probe).await?;
     // The head of a HEADERS frame of 16384 octets, and `:method: GET`.
     peer.send_raw(b"\x00\x40\x00\x01\x05\x00\x00\x00\x01\x82").await?;
     let begun = Instant::now();

@@ -120,7 +120,7 @@ pub(super) fn cases() -> Vec<CodeCase> {
         CodeCase::new(
             case(
                 "h2.abuse.overrun",
-                "an octet of DATA beyond the window, then 2000 frames more of it",
+                "an octet of DATA beyond the window, then 3000 frames more of it",
                 "One RST_STREAM says it all; an answer to every frame is a flood of its own.",
             )
             .rfc(9113, "5.4.2")
@@ -287,7 +287,7 @@ async fn overrun(probe: &Probe) -> Result<(), Miss> {
     peer.send("HEADERS 1 +END_HEADERS {post}").await?;
     peer.send_frames(&content(1, window)).await?;
     let data = frame("DATA 1 \"x\"")?;
-    let plan = Plan { what: "DATA frames", bound: 2000, batch: 100, pace: Pace::Ping };
+    let plan = Plan { what: "DATA frames", bound: 3000, batch: 100, pace: Pace::Ping };
     let flooded = flood(&mut peer, plan, |_| vec![data.clone()]).await;
     few_resets(probe, &mut peer, flooded).await
 }
