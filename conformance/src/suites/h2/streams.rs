@@ -193,7 +193,7 @@ async fn refused_blocks_count(probe: &Probe) -> Result<(), Miss> {
 async fn reset_stops_the_response(probe: &Probe) -> Result<(), Miss> {
     let mut peer = probe.h2_open(&Opening::with("SETTINGS 0 INITIAL_WINDOW_SIZE=0")).await?;
     peer.send("HEADERS 1 +END_STREAM +END_HEADERS {get}").await?;
-    peer.head(1).await?;
+    head_without_window(&mut peer, 1).await?;
     peer.send("RST_STREAM 1 CANCEL\nWINDOW_UPDATE 1 65535\nSETTINGS 0 INITIAL_WINDOW_SIZE=65535")
         .await?;
     let before = frames_of(&peer, 1);
@@ -206,6 +206,15 @@ async fn reset_stops_the_response(probe: &Probe) -> Result<(), Miss> {
     }
 }
 
+/// Waits for the head of a response whose content has no window: a skip, where the server keeps it back.
+async fn head_without_window(peer: &mut Peer, stream: u32) -> Result<(), Miss> {
+    let head = peer.head(stream).await;
+    if head.is_err() && peer.seen().stream(stream).is_none() && peer.alive().await.is_ok() {
+        return Err(Miss::skip("the head of a response waits until there is a window"));
+    }
+    head.map(drop)
+}
+
 fn frames_of(peer: &Peer, stream: u32) -> usize {
     peer.seen().frames.iter().filter(|frame| frame.head.stream() == stream).count()
 }
@@ -213,7 +222,7 @@ fn frames_of(peer: &Peer, stream: u32) -> usize {
 async fn reset_is_not_answered_by_reset(probe: &Probe) -> Result<(), Miss> {
     let mut peer = probe.h2_open(&Opening::with("SETTINGS 0 INITIAL_WINDOW_SIZE=0")).await?;
     peer.send("HEADERS 1 +END_HEADERS {get}\nHEADERS 3 +END_STREAM +END_HEADERS {get}").await?;
-    peer.head(3).await?;
+    head_without_window(&mut peer, 3).await?;
     if resets(&peer) > 0 {
         return Err(Miss::skip("the streams are reset before the client does it"));
     }
