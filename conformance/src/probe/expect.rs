@@ -79,6 +79,30 @@ impl Response {
     }
 }
 
+impl Response {
+    /// This answer to HEAD has the fields that `get` has (RFC 9110 §9.3.2), but for those that a server
+    /// may leave out because only making the content would tell.
+    ///
+    /// # Errors
+    /// It has not.
+    pub fn expect_fields_of(&self, get: &Self) -> Result<(), Miss> {
+        let left_out = ["content-length", "transfer-encoding", "vary", "trailer"];
+        let names = |response: &Self| {
+            let mut names: Vec<_> =
+                response.fields.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+            names.retain(|name| !left_out.contains(&name.as_str()));
+            names.sort();
+            names.dedup();
+            names
+        };
+        expect_equal("fields of HEAD", &names(get), &names(self))?;
+        for name in ["Content-Type", "ETag", "Last-Modified", "Cache-Control"] {
+            expect_equal(&format!("{name} of HEAD"), &get.text(name), &self.text(name))?;
+        }
+        Ok(())
+    }
+}
+
 /// `got` equals `expected`; `what` names the thing in the sentence.
 pub fn expect_equal<T: Debug + PartialEq + ?Sized>(
     what: &str,

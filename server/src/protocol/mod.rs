@@ -5,6 +5,7 @@
 
 pub(crate) mod h1;
 pub(crate) mod h2;
+mod rate;
 pub(crate) mod respond;
 
 use std::future::poll_fn;

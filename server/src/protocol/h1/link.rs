@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use falconry_wire::field::{FieldName, FieldSection, Fields};
 use falconry_wire::h1::{self, ChunkedDecoder, Decoded, RequestHead, encode};
@@ -18,6 +18,7 @@ use crate::connection::{ConnectionPermits, EndReason, Permit};
 use crate::host::Services;
 use crate::limits::deadline;
 use crate::protocol::Link;
+use crate::protocol::rate::ReadRate;
 use crate::protocol::respond::{check, failed, internal_error};
 
 /// Largest piece of content that is framed as one chunk: bounds what one write adds to the output.
@@ -79,14 +80,6 @@ enum Phase {
     Pending,
     Streaming { framing: Framing, written: u64 },
     Upgraded,
-}
-
-/// How fast the content came while it was waited for.
-#[derive(Default)]
-struct ReadRate {
-    octets: u64,
-    waited: Duration,
-    since: Option<Instant>,
 }
 
 impl<'c> H1Link<'c> {
@@ -442,17 +435,12 @@ impl Link for H1Link<'_> {
             return Poll::Ready(Ok(0));
         }
         ready!(self.poll_continue(cx))?;
-        let deadline = self.services.limits.request_rate.map(|rate| {
-            let since = *self.rate.since.get_or_insert_with(Instant::now);
-            deadline(since, rate.allowance(self.rate.octets).saturating_sub(self.rate.waited))
-        });
+        let deadline = self.services.limits.request_rate.map(|rate| self.rate.wait(rate));
         let read = ready!(self.poll_content(cx, buffer, deadline));
-        if let Some(since) = self.rate.since.take() {
-            self.rate.waited += since.elapsed();
-        }
+        self.rate.ends();
         Poll::Ready(match read {
             Ok(read) => {
-                self.rate.octets += read as u64;
+                self.rate.came(read);
                 Ok(read)
             }
             Err(ContentStop::Fault(fault)) => Err(fault.into()),

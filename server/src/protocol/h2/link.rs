@@ -3,12 +3,11 @@
 use std::cell::RefCell;
 use std::io;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use falconry_wire::field::{FieldSection, Fields};
 use falconry_wire::h2::ErrorCode;
 use tokio::task::coop;
-use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::output::Extra;
@@ -16,8 +15,8 @@ use super::streams::Slot;
 use crate::application::{Content, Fault, HandlerError, Request, Response, ResponseFault};
 use crate::connection::{EndReason, Permit};
 use crate::host::Services;
-use crate::limits::deadline;
 use crate::protocol::Link;
+use crate::protocol::rate::ReadRate;
 use crate::protocol::respond::{check, failed, has_no_content, internal_error};
 
 /// An exchange's hold on its stream.
@@ -48,14 +47,6 @@ enum Phase {
         suppressed: bool,
     },
     Upgraded,
-}
-
-/// How fast the content came while it was waited for.
-#[derive(Default)]
-struct ReadRate {
-    octets: u64,
-    waited: Duration,
-    since: Option<Instant>,
 }
 
 impl<'e, 'c> H2Link<'e, 'c> {
@@ -189,22 +180,20 @@ impl Link for H2Link<'_, '_> {
         self.keep_promise();
         match self.poll_content(cx, buffer) {
             Poll::Ready(read) => {
-                if let Some(since) = self.rate.since.take() {
-                    self.rate.waited += since.elapsed();
+                if self.rate.ends() {
                     self.connection.borrow_mut().set_read_deadline(self.slot, None);
                 }
                 let read = read?;
-                self.rate.octets += read as u64;
+                self.rate.came(read);
                 if read == 0 && self.trailers.is_none() {
                     self.trailers = self.connection.borrow_mut().take_trailers(self.slot);
                 }
                 Poll::Ready(Ok(read))
             }
             Poll::Pending => {
-                if let (None, Some(rate)) = (self.rate.since, self.services.limits.request_rate) {
-                    let since = *self.rate.since.insert(Instant::now());
-                    let allowance = rate.allowance(self.rate.octets);
-                    let by = deadline(since, allowance.saturating_sub(self.rate.waited));
+                if let (false, Some(rate)) = (self.rate.waits(), self.services.limits.request_rate)
+                {
+                    let by = self.rate.wait(rate);
                     self.connection.borrow_mut().set_read_deadline(self.slot, Some(by));
                 }
                 Poll::Pending
