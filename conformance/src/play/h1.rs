@@ -6,7 +6,7 @@ use falconry_fixtures::Values;
 use falconry_fixtures::h1::{Script, Step};
 use tokio::time::Instant;
 
-use super::{QUIET_PART, SLOW_PART};
+use super::{QUIET_PART, drip};
 use crate::connection::{self, Recorded, Waited};
 use crate::dial::Dial;
 use crate::transcript::Transcript;
@@ -43,16 +43,8 @@ async fn steps(
                 }
             }
             Step::Drip(octets) => {
-                let started = Instant::now();
-                for octet in octets.render(values) {
-                    if started.elapsed() > patience / SLOW_PART {
-                        connection.note_timeout();
-                    }
-                    if connection.send(&[octet], patience).await != Waited::Happened {
-                        return true;
-                    }
-                    // Lets the peer read each octet by itself.
-                    tokio::task::yield_now().await;
+                if drip(connection, &octets.render(values), patience).await != Waited::Happened {
+                    return true;
                 }
             }
             Step::Await(count) => {

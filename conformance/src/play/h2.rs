@@ -7,7 +7,7 @@ use falconry_fixtures::{Accepted, Outcomes, Values};
 use falconry_wire::h2::{Flags, FrameType, RawFrame};
 use tokio::time::Instant;
 
-use super::{QUIET_PART, SLOW_PART};
+use super::{QUIET_PART, drip};
 use crate::connection::{self, Recorded, Waited};
 use crate::dial::Dial;
 use crate::transcript::Transcript;
@@ -47,16 +47,8 @@ async fn steps(
                 }
             }
             Step::Drip(sent) => {
-                let started = Instant::now();
-                for octet in sent.octets(values)? {
-                    if started.elapsed() > patience / SLOW_PART {
-                        connection.note_timeout();
-                    }
-                    if connection.send(&[octet], patience).await != Waited::Happened {
-                        return Ok(true);
-                    }
-                    // Lets the peer read each octet by itself.
-                    tokio::task::yield_now().await;
+                if drip(connection, &sent.octets(values)?, patience).await != Waited::Happened {
+                    return Ok(true);
                 }
             }
             Step::Await(event) => {

@@ -6,9 +6,11 @@ pub(crate) mod h2;
 use std::time::Duration;
 
 use falconry_fixtures::{Case, Script, Values};
+use tokio::time::Instant;
 
+use crate::connection::{Connection, Waited};
 use crate::dial::Dial;
-use crate::transcript::Transcript;
+use crate::transcript::{Follow, Transcript};
 
 /// Does the steps of a case, then reads until the end that `docs/cases.md` describes.
 ///
@@ -25,6 +27,27 @@ pub(crate) async fn play(
         Script::H1(script) => h1::play(script, dial, values, patience).await,
         Script::H2(script) => h2::play(script, dial, values, patience).await,
     }
+}
+
+/// Sends octets one at a time, each in a write of its own.
+async fn drip<F: Follow>(
+    connection: &mut Connection<F>,
+    octets: &[u8],
+    patience: Duration,
+) -> Waited {
+    let started = Instant::now();
+    for octet in octets {
+        if started.elapsed() > patience / SLOW_PART {
+            connection.note_timeout();
+        }
+        let waited = connection.send(&[*octet], patience).await;
+        if waited != Waited::Happened {
+            return waited;
+        }
+        // Lets the peer read each octet by itself.
+        tokio::task::yield_now().await;
+    }
+    Waited::Happened
 }
 
 /// Which part of the patience a drip may take before its case is in doubt: a busy moment of ours is no

@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::input::Input;
-use super::{EndReason, Handle, Timer};
-use crate::limits::{DataRate, deadline};
+use super::{EndReason, Handle, Timer, Wait};
+use crate::limits::DataRate;
 
 /// A stream with what was received and what is to be sent.
 ///
@@ -32,20 +32,13 @@ pub(crate) struct Io {
     pub(crate) client_may_send: bool,
     /// The wait for the client to take what is sent, once a write had to wait.
     wait: Option<Wait>,
+    /// Octets it still has to take.
+    pending: u64,
     /// Octets that the stream took and may hold back until it is flushed, as TLS does.
     unflushed: usize,
     /// Whether the end of the connection is the end of a response that is not complete yet.
     ends_content: bool,
     aborted: bool,
-}
-
-/// A wait for the client to take octets.
-struct Wait {
-    since: Instant,
-    /// Octets it took meanwhile.
-    taken: u64,
-    /// Octets it still has to take.
-    pending: u64,
 }
 
 /// Most octets that a stream holds back: the buffer of rustls, which no other stream has.
@@ -78,6 +71,7 @@ impl Io {
             response_rate,
             client_may_send: true,
             wait: None,
+            pending: 0,
             unflushed: 0,
             ends_content: false,
             aborted: false,
@@ -245,9 +239,7 @@ impl Io {
 
     /// By when the client has to have taken what waits to be sent, if a write has to wait.
     pub(crate) fn write_deadline(&self) -> Option<Instant> {
-        let (wait, rate) = (self.wait.as_ref()?, self.response_rate?);
-        let octets = wait.taken.saturating_add(wait.pending);
-        Some(deadline(wait.since, rate.allowance(octets)))
+        Some(self.wait?.deadline(self.response_rate?, self.pending))
     }
 
     /// Sends all that is queued and then `content`, which is not copied; advances `content`.
@@ -306,25 +298,18 @@ impl Io {
         Poll::Ready(Ok(()))
     }
 
-    /// Notes that the client took octets. Whoever keeps the rate begins anew, without credit for
-    /// what went faster: the next wait is judged by itself.
+    /// Notes that the client took octets.
     fn took(&mut self, octets: usize) {
-        if let (Some(wait), Some(rate)) = (&mut self.wait, self.response_rate) {
-            wait.taken = wait.taken.saturating_add(octets as u64);
-            if wait.since.elapsed() <= rate.duration(wait.taken) {
-                self.wait = None;
-            }
+        if let (true, Some(rate)) = (self.wait.is_some(), self.response_rate) {
+            Wait::took(&mut self.wait, octets, rate, Instant::now());
         }
     }
 
     /// From the first wait on, the client must take what it took since and `pending` octets at the
     /// rate, and no slower.
     fn waits(&mut self, pending: usize) {
-        let pending = pending as u64;
-        match &mut self.wait {
-            Some(wait) => wait.pending = pending,
-            None => self.wait = Some(Wait { since: Instant::now(), taken: 0, pending }),
-        }
+        self.pending = pending as u64;
+        self.wait.get_or_insert_with(|| Wait::since(Instant::now()));
     }
 
     /// Makes the close a reset: for aborted connections.

@@ -12,6 +12,7 @@ mod manager;
 mod select;
 mod timer;
 mod tls;
+mod wait;
 
 pub use end_reason::EndReason;
 pub use features::Features;
@@ -26,6 +27,7 @@ pub(crate) use limit::ConnectionPermits;
 pub(crate) use manager::{Entry, Handle, Manager};
 pub(crate) use select::{Selected, select};
 pub(crate) use timer::Timer;
+pub(crate) use wait::Wait;
 
 use std::rc::Rc;
 

@@ -14,6 +14,11 @@ pub(crate) fn has_no_content(status: u16) -> bool {
     matches!(status, 204 | 304)
 }
 
+/// RFC 9110 §15.3.6: nor has a 205, although it may say so in more than its head.
+fn may_have_content(status: u16) -> bool {
+    !has_no_content(status) && status != 205
+}
+
 /// What the application may not ask for.
 pub(crate) fn check(response: &Response, head: bool) -> Result<(), ResponseFault> {
     if let Some(fault) = response.fault {
@@ -25,7 +30,7 @@ pub(crate) fn check(response: &Response, head: bool) -> Result<(), ResponseFault
     match response.content {
         // RFC 9110 §15.3.6: a 205 says that there is nothing.
         Content::Whole(ref content)
-            if !content.is_empty() && matches!(response.status, 204 | 205 | 304) =>
+            if !content.is_empty() && !may_have_content(response.status) =>
         {
             Err(ResponseFault::Content)
         }
@@ -38,6 +43,15 @@ pub(crate) fn check(response: &Response, head: bool) -> Result<(), ResponseFault
         }
         _ => Ok(()),
     }
+}
+
+/// What the application may not ask for where content is written piece by piece: only its length is open
+/// yet, everything else is as for a whole response.
+pub(crate) fn check_streamed(response: &Response) -> Result<(), ResponseFault> {
+    if !may_have_content(response.status) {
+        return Err(ResponseFault::Content);
+    }
+    check(response, true)
 }
 
 /// Makes `response` the answer to a fault: its status, the fault and the rule, in a line of text.

@@ -118,10 +118,14 @@ pub fn fields(out: &mut Vec<u8>, fields: Fields<'_>) {
 }
 
 /// Writes `value` in decimal digits.
-pub fn decimal(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [0; 20];
+pub fn decimal(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(digits(value, &mut [0; 20]));
+}
+
+/// The decimal digits of `value`, written to the end of `room`: none of them a leading zero.
+pub fn digits(mut value: u64, room: &mut [u8; 20]) -> &[u8] {
     let mut used = 0;
-    for digit in digits.iter_mut().rev() {
+    for digit in room.iter_mut().rev() {
         *digit = b'0' + (value % 10) as u8;
         used += 1;
         value /= 10;
@@ -129,7 +133,7 @@ pub fn decimal(out: &mut Vec<u8>, mut value: u64) {
             break;
         }
     }
-    out.extend_from_slice(digits.split_at(digits.len() - used).1);
+    room.split_at(room.len() - used).1
 }
 
 /// Writes the size line of a chunk of `len` octets. The caller adds the data and CRLF.
@@ -208,6 +212,13 @@ mod tests {
         assert_eq!(text, "0\r\nETag: \"x\"\r\nx-sum: \r\n\r\n");
         assert_eq!(written(|out| field(out, FieldName::Te, b"trailers")), "TE: trailers\r\n");
         assert_eq!(written(|out| request_line(out, b"GET", b"/")), "GET / HTTP/1.1\r\n");
+    }
+
+    #[test]
+    fn numbers_are_written_without_leading_zeros() {
+        for number in [0, 7, 10, 300_000, u64::MAX] {
+            assert_eq!(digits(number, &mut [0; 20]), number.to_string().as_bytes());
+        }
     }
 
     proptest! {

@@ -19,7 +19,7 @@ use crate::host::Services;
 use crate::limits::deadline;
 use crate::protocol::Link;
 use crate::protocol::rate::ReadRate;
-use crate::protocol::respond::{check, failed, internal_error};
+use crate::protocol::respond::{check, check_streamed, failed, internal_error};
 
 /// Largest piece of content that is framed as one chunk: bounds what one write adds to the output.
 const CHUNK_LIMIT: usize = 16 * 1024;
@@ -475,11 +475,7 @@ impl Link for H1Link<'_> {
             Phase::Upgraded => return Err(ResponseFault::Begun.into()),
             Phase::Pending => {}
         }
-        // Only the length is open yet: everything else is as for a whole response.
-        if matches!(response.status, 204 | 205 | 304) {
-            return Err(ResponseFault::Content.into());
-        }
-        check(response, true)?;
+        check_streamed(response)?;
         self.decide_persistence(response);
         let answer = self.answer();
         let framing = respond::streamed(&mut self.io.output, response, answer, self.services);

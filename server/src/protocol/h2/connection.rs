@@ -18,8 +18,9 @@ use super::blocks::OpenBlock;
 use super::budget::Spending;
 use super::content::OpenData;
 use super::deadlines::{Life, Shutdown};
-use super::streams::{Closed, Slot, Streams, Wait};
+use super::streams::{Closed, Slot, Streams};
 use super::{Budget, Http2Fault, Scratch, StateFault};
+use crate::connection::Wait;
 use crate::host::Services;
 
 /// A connection.
@@ -450,15 +451,13 @@ impl<'c> Connection<'c> {
         {
             self.schedule.remove(at);
         }
-        let unread: usize = stream.request.blocks.drain(..).map(|block| block.len()).sum();
+        let unread = stream.request.drop_unread();
         if stream.running {
             self.ended.push(slot);
         } else {
-            self.release(slot);
+            self.streams.release(slot);
         }
-        if unread > 0 {
-            self.return_to_connection(unread as u32);
-        }
+        self.return_to_connection(unread);
         if self.streams.open() == 0 {
             self.life.used(self.now);
         }
@@ -469,12 +468,8 @@ impl<'c> Connection<'c> {
         let Some(stream) = self.streams.get_mut(slot) else { return };
         stream.running = false;
         if stream.closed {
-            self.release(slot);
+            self.streams.release(slot);
         }
-    }
-
-    fn release(&mut self, slot: Slot) {
-        self.streams.release(slot);
     }
 
     /// The next stream that is closed and that the application still works at.

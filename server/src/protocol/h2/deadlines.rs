@@ -6,10 +6,10 @@ use falconry_wire::h2::{ErrorCode, Frame, MAX_WINDOW};
 use tokio::time::Instant;
 
 use super::connection::{Connection, wake};
-use super::streams::{Closed, Response, Stream, Wait};
+use super::streams::{Closed, Response, Stream};
 use super::{Budget, Http2Fault};
 use crate::application::Fault;
-use crate::connection::EndReason;
+use crate::connection::{EndReason, Wait};
 use crate::limits::deadline;
 
 /// How far the end of the connection is.
@@ -149,8 +149,8 @@ impl Connection<'_> {
     /// have queued, at the rate.
     fn wait_deadline(&self, wait: Wait, pending: usize) -> Option<Instant> {
         let limits = &self.services.limits;
-        let octets = wait.taken + pending.min(limits.response_buffer) as u64;
-        Some(deadline(wait.since, limits.response_rate?.allowance(octets)))
+        let pending = pending.min(limits.response_buffer) as u64;
+        Some(wait.deadline(limits.response_rate?, pending))
     }
 
     /// Does what is due. `took_all` tells whether the client has taken all that was sent.

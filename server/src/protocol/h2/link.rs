@@ -17,7 +17,7 @@ use crate::connection::{EndReason, Permit};
 use crate::host::Services;
 use crate::protocol::Link;
 use crate::protocol::rate::ReadRate;
-use crate::protocol::respond::{check, failed, has_no_content, internal_error};
+use crate::protocol::respond::{check, check_streamed, failed, has_no_content, internal_error};
 
 /// An exchange's hold on its stream.
 pub(super) struct H2Link<'e, 'c> {
@@ -220,11 +220,7 @@ impl Link for H2Link<'_, '_> {
             Phase::Upgraded => return Err(ResponseFault::Begun.into()),
             Phase::Pending => {}
         }
-        // Only the length is open yet: everything else is as for a whole response.
-        if matches!(response.status, 204 | 205 | 304) {
-            return Err(ResponseFault::Content.into());
-        }
-        check(response, true)?;
+        check_streamed(response)?;
         let declared = match response.content {
             Content::Declared(length) => Some(length),
             _ => None,

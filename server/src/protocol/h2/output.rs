@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use falconry_wire::field::{FieldName, FieldSection, Fields};
+use falconry_wire::h1::encode::digits;
 use falconry_wire::h2::{
     DEFAULT_MAX_FRAME_SIZE, ErrorCode, FRAME_HEAD_LEN, Flags, FrameHead, FrameType, StreamId,
     encode_field_block,
@@ -17,9 +18,9 @@ use falconry_wire::h2::{
 use super::Budget;
 use super::connection::{Connection, wait, wake};
 use super::schedule::turn;
-use super::streams::{Slot, Wait};
+use super::streams::Slot;
 use crate::application::{Response, ResponseFault};
-use crate::limits::DataRate;
+use crate::connection::Wait;
 
 /// Octets of frames above which no content is added: several writes' worth, and what a PING ACK may
 /// have to wait behind.
@@ -67,8 +68,7 @@ impl Connection<'_> {
             }
         }
         if let Some(length) = extra.length {
-            let mut digits = [0; 20];
-            block.known(FieldName::ContentLength, decimal(length, &mut digits));
+            block.known(FieldName::ContentLength, digits(length, &mut [0; 20]));
         }
         self.end_block(start, id, end_stream);
         if end_stream {
@@ -244,7 +244,7 @@ impl Connection<'_> {
     /// Notes since when the client keeps a window shut for which something waits. What waits for its turn
     /// alone does not wait for the client.
     fn note_waits(&mut self) {
-        let wait = Wait { since: self.now, taken: 0 };
+        let wait = Wait::since(self.now);
         let mut pending = 0;
         for slot in &self.schedule {
             let Some(stream) = self.streams.get_mut(*slot) else { continue };
@@ -306,18 +306,16 @@ impl Connection<'_> {
                 let _ = response.whole.split_to(length);
             }
             if let Some(rate) = services.limits.response_rate {
-                took(&mut response.wait, length, rate, self.now);
-                took(&mut self.wait, length, rate, self.now);
+                Wait::took(&mut response.wait, length, rate, self.now);
+                Wait::took(&mut self.wait, length, rate, self.now);
             }
             if response.queued() == 0 {
                 // What comes next is waited for by the client.
                 response.wait = None;
+                wake(&mut response.flusher);
             }
             if response.queued() < services.limits.response_buffer {
                 wake(&mut response.writer);
-            }
-            if response.queued() == 0 {
-                wake(&mut response.flusher);
             }
             let more = response.queued() > 0 || (response.complete && !ends);
             self.earn(length, length < queued && length == window as usize);
@@ -378,10 +376,8 @@ impl Connection<'_> {
         request.discarded = true;
         request.reader = None;
         request.deadline = None;
-        let unread: usize = request.blocks.drain(..).map(|block| block.len()).sum();
-        if unread > 0 {
-            self.return_to_connection(unread as u32);
-        }
+        let unread = request.drop_unread();
+        self.return_to_connection(unread);
     }
 }
 
@@ -406,40 +402,4 @@ fn data_head(out: &mut Vec<u8>, id: StreamId, length: usize, end_stream: bool) {
         stream_field: id.get(),
     };
     out.extend_from_slice(&head.octets());
-}
-
-/// Notes that the client took octets; whoever keeps the rate begins anew.
-fn took(wait: &mut Option<Wait>, octets: usize, rate: DataRate, now: tokio::time::Instant) {
-    if let Some(waiting) = wait {
-        waiting.taken = waiting.taken.saturating_add(octets as u64);
-        if now.duration_since(waiting.since) <= rate.duration(waiting.taken) {
-            *wait = None;
-        }
-    }
-}
-
-fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut start = digits.len();
-    for place in digits.iter_mut().rev() {
-        *place = b'0' + (number % 10) as u8;
-        number /= 10;
-        start -= 1;
-        if number == 0 {
-            break;
-        }
-    }
-    digits.get(start..).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_written_without_leading_zeros() {
-        let mut digits = [0; 20];
-        for number in [0, 7, 10, 300_000, u64::MAX] {
-            assert_eq!(decimal(number, &mut digits), number.to_string().as_bytes());
-        }
-    }
 }

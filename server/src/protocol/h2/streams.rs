@@ -10,6 +10,7 @@ use falconry_wire::h2::{Priority, StreamId, Window};
 use tokio::time::Instant;
 
 use crate::application::Fault;
+use crate::connection::Wait;
 
 /// Where a stream stands in [`Streams`]; valid until it is released.
 pub(super) type Slot = usize;
@@ -76,14 +77,6 @@ pub(super) struct Response {
     pub(super) linger: Option<Instant>,
 }
 
-/// A wait for the client to take octets.
-#[derive(Clone, Copy)]
-pub(super) struct Wait {
-    pub(super) since: Instant,
-    /// Octets it took meanwhile.
-    pub(super) taken: u64,
-}
-
 /// How a stream was closed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Closed {
@@ -124,6 +117,13 @@ const REMEMBERED: usize = 128;
 
 /// Slots kept while no stream is open.
 const KEPT: usize = 1;
+
+impl Request {
+    /// Throws away what was received and not read; tells how many octets that was.
+    pub(super) fn drop_unread(&mut self) -> u32 {
+        self.blocks.drain(..).map(|block| block.len()).sum::<usize>() as u32
+    }
+}
 
 impl Stream {
     pub(super) fn new(id: StreamId, receives: u32, sends: u32, priority: Priority) -> Self {
