@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use falconry_transport::{Origin, Scheme, Target as Place};
+use falconry_transport::{Origin, Target as Place};
 
 /// A target: `http://host:port`, `https://host`, `host:port` or `unix:PATH`.
 #[derive(Clone, Debug)]
@@ -17,10 +17,7 @@ impl Target {
 
     /// `http` or `https`.
     pub fn scheme(&self) -> &'static str {
-        match self.0.scheme() {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        }
+        self.0.scheme().name()
     }
 
     /// The authority as a client puts it into Host: without the port where it is the scheme's own.
