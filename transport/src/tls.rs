@@ -21,7 +21,8 @@ use std::io::{self, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustls::{AlertDescription, CertificateError, HandshakeKind, InvalidMessage, ProtocolVersion};
+pub use rustls::{AlertDescription, CertificateError};
+use rustls::{HandshakeKind, InvalidMessage, ProtocolVersion};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::Stream;
