@@ -160,7 +160,7 @@ pub struct Compact {
 }
 
 /// All that one run has to say. Recordings of one plan merge without loss, in any order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Recording {
     /// The measured part, in slices of equal length, without gaps; the last may be shorter.
     pub slices: Vec<Slice>,

@@ -93,15 +93,9 @@ pub(crate) fn recording(parts: &[Part], open: bool) -> Recording {
         counts,
         totals: totals.into_iter().filter(|(_, total)| !total.is_empty()).collect(),
         length,
-        warm_up: Counts::default(),
-        warm_up_length: 0,
-        drain: Counts::default(),
-        drain_length: 0,
         generator_cpu: length / 10,
         threads: 1,
-        interrupted: false,
-        violations: BTreeMap::new(),
-        usage: Vec::new(),
+        ..Recording::default()
     }
 }
 
