@@ -34,18 +34,16 @@ pub(crate) struct LoadArgs {
     /// URL, HOST:PORT, unix:PATH or witness:NAME [default: the reference server, by HTTP/1.1 and HTTP/2]
     pub(super) target: Option<String>,
 
-    /// Connections
-    #[arg(short, long, value_name = "N", default_value = "16", value_parser = size)]
-    #[arg(help_heading = LOAD)]
-    pub(super) connections: usize,
+    /// Connections [default: 16]
+    #[arg(short, long, value_name = "N", value_parser = size, help_heading = LOAD)]
+    pub(super) connections: Option<usize>,
     /// Threads [default: one a core, half of them where the target runs in this process]
     #[arg(short, long, value_name = "N", value_parser = size, help_heading = LOAD)]
     pub(super) threads: Option<usize>,
-    /// Requests in flight on a connection: streams of HTTP/2, pipelined requests of HTTP/1.1
-    #[arg(short = 'm', long, value_name = "N", default_value = "1", value_parser = size)]
-    #[arg(help_heading = LOAD)]
-    pub(super) in_flight: usize,
-    /// How long to measure: 30s, 5m [default: 10s]
+    /// Requests in flight on a connection: streams of HTTP/2, pipelined requests of HTTP/1.1 [default: 1]
+    #[arg(short = 'm', long, value_name = "N", value_parser = size, help_heading = LOAD)]
+    pub(super) in_flight: Option<usize>,
+    /// How long to measure: 30s, 5m [default: 10s, and 5s for each where several are compared]
     #[arg(short, long, value_name = "TIME", value_parser = value::span, help_heading = LOAD)]
     #[arg(short_alias = 'z', short_alias = 'D')]
     pub(super) duration: Option<Duration>,
@@ -60,7 +58,7 @@ pub(crate) struct LoadArgs {
     /// How the requests of an open loop lie about the schedule
     #[arg(long, value_enum, default_value_t = ArrivalsArg::Constant, requires = "rate", help_heading = LOAD)]
     pub(super) arrivals: ArrivalsArg,
-    /// Send this long before measuring
+    /// Send this long before measuring [default: nothing, and 200ms in each block where several are compared]
     #[arg(long, value_name = "TIME", value_parser = value::time, help_heading = LOAD)]
     pub(super) warm_up: Option<Duration>,
     /// Wait this long at the end for what is still in flight
@@ -124,6 +122,19 @@ pub(crate) struct LoadArgs {
     pub(super) quiet: bool,
 }
 
+impl LoadArgs {
+    /// Whether nothing says what the load is to be, nor where to.
+    pub(super) fn asks_for_nothing(&self) -> bool {
+        self.target.is_none()
+            && self.request.urls.is_none()
+            && self.vs.is_none()
+            && self.rate.is_none()
+            && self.count.is_none()
+            && self.connections.is_none()
+            && self.in_flight.is_none()
+    }
+}
+
 const LOAD: &str = "Load";
 const SHARDS: &str = "Shards";
 const REQUESTS: &str = "Requests";
@@ -181,6 +192,9 @@ pub(super) struct ConnectionArgs {
     /// Take any certificate
     #[arg(short = 'k', long, help_heading = CONNECTIONS)]
     pub(super) insecure: bool,
+    /// Resume TLS sessions of earlier connections [default: each shakes hands in full, as a new client does]
+    #[arg(long, help_heading = CONNECTIONS)]
+    pub(super) resume: bool,
     /// Write TLS secrets here, for Wireshark
     #[arg(long, value_name = "FILE", help_heading = CONNECTIONS)]
     pub(super) keylog: Option<PathBuf>,
