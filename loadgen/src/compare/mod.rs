@@ -64,7 +64,10 @@ impl Comparison {
         }
         if off.is_empty() {
             let pairs = self.pairs;
-            return (true, format!("Self-test: all {all} intervals contain 1, over {pairs} pairs of blocks."));
+            return (
+                true,
+                format!("Self-test: all {all} intervals contain 1, over {pairs} pairs of blocks."),
+            );
         }
         let names: Vec<_> = off
             .iter()
@@ -166,7 +169,10 @@ mod tests {
         }
         let (level, sentence) = comparison.self_test();
         assert!(!level);
-        assert!(sentence.starts_with("Self-test: 3 of 4 intervals do not contain 1 (p50 1."), "{sentence}");
+        assert!(
+            sentence.starts_with("Self-test: 3 of 4 intervals do not contain 1 (p50 1."),
+            "{sentence}"
+        );
     }
 
     #[test]

@@ -44,7 +44,12 @@ mod tests {
         for lanes in 1..6 {
             let places: Vec<_> = order(lanes, 8, 3).into_iter().flatten().collect();
             let sum = |lane: usize| -> usize {
-                places.iter().enumerate().filter(|(_, at)| **at == lane).map(|(place, _)| place).sum()
+                places
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, at)| **at == lane)
+                    .map(|(place, _)| place)
+                    .sum()
             };
             assert!((0..lanes).all(|lane| sum(lane) == sum(0)), "{lanes} lanes");
         }

@@ -1,10 +1,12 @@
 //! The ratio of one figure over pairs of blocks.
 
+use std::iter::repeat_n;
+
 use super::{FEWEST_PAIRS, Ratio};
 use crate::stats::random::Random;
 
 /// How often pairs are drawn.
-const DRAWS: usize = 2000;
+const DRAWS: usize = 1000;
 
 /// Up to so many pairs, all flips of their signs are tried; beyond, [`FLIPS`] by chance.
 const ALL_FLIPS: usize = 12;
@@ -38,17 +40,21 @@ fn interval(sorted: &[f64], random: &mut Random) -> Option<(f64, f64)> {
         return Some((*sorted.first()?, *sorted.last()?));
     }
     let bound = u32::try_from(sorted.len()).unwrap_or(u32::MAX);
-    let mut drawn = Vec::with_capacity(sorted.len());
-    let mut medians: Vec<f64> = (0..DRAWS)
-        .filter_map(|_| {
-            drawn.clear();
-            drawn.extend(
-                (0..sorted.len()).filter_map(|_| sorted.get(random.below(bound) as usize)),
-            );
-            drawn.sort_by(f64::total_cmp);
-            median(&drawn)
-        })
-        .collect();
+    let mut times = vec![0; sorted.len()];
+    let mut medians = Vec::with_capacity(DRAWS);
+    for _ in 0..DRAWS {
+        times.fill(0);
+        for _ in sorted {
+            if let Some(times) = times.get_mut(random.below(bound) as usize) {
+                *times += 1;
+            }
+        }
+        // What was drawn, in order as it is, without a sort.
+        let mut drawn = times.iter().zip(sorted).flat_map(|(times, log)| repeat_n(*log, *times));
+        let low = drawn.nth((sorted.len() - 1) / 2)?;
+        let high = if sorted.len().is_multiple_of(2) { drawn.next()? } else { low };
+        medians.push(f64::midpoint(low, high));
+    }
     medians.sort_by(f64::total_cmp);
     let cut = medians.len() / 40;
     Some((*medians.get(cut)?, *medians.get(medians.len() - 1 - cut)?))
@@ -69,7 +75,8 @@ fn by_sign_flips(logs: &[f64], random: &mut Random) -> f64 {
     let mut ranks: Vec<i64> = Vec::with_capacity(ordered.len());
     for alike in ordered.chunk_by(|one, other| one.abs() == other.abs()) {
         let before = ranks.len() as i64;
-        let rank = if alike.first() == Some(&0.0) { 0 } else { 2 * before + 1 + alike.len() as i64 };
+        let rank =
+            if alike.first() == Some(&0.0) { 0 } else { 2 * before + 1 + alike.len() as i64 };
         ranks.extend(alike.iter().map(|_| rank));
     }
     let sum = |is_flipped: &mut dyn FnMut(usize) -> bool| -> i64 {

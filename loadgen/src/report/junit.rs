@@ -156,8 +156,8 @@ mod tests {
         report.manifest.plan = "open loop, 400/s for 10s, 8 connections, 1 thread".to_owned();
         report.manifest.seed = 7;
         report.manifest.verified = true;
-        let expectations =
-            ["p99<5ms", "h2:mean<1ms", "p99.9<1s", "h3:errors==0"].map(|text| text.parse().unwrap());
+        let expectations = ["p99<5ms", "h2:mean<1ms", "p99.9<1s", "h3:errors==0"]
+            .map(|text| text.parse().unwrap());
         let h2 = &mut report.lanes[1];
         h2.summary.verdict.generator = vec!["The generator's thread was busy.".to_owned()];
         h2.summary.verdict.cautions = vec!["Too few samples.".to_owned(), "Not steady.".to_owned()];
@@ -185,7 +185,10 @@ mod tests {
         report.lanes[0].recording.interrupted = true;
         report.expectations = judge(&["p99<5ms".parse().unwrap()], &report.lanes);
         let xml = write_junit(&report);
-        assert!(xml.contains(r#"<skipped message="1.00 ms (1.00 ms to 1.00 ms), interrupted"/>"#), "{xml}");
+        assert!(
+            xml.contains(r#"<skipped message="1.00 ms (1.00 ms to 1.00 ms), interrupted"/>"#),
+            "{xml}"
+        );
     }
 
     #[test]
@@ -202,7 +205,8 @@ mod tests {
         report.lanes[1].recording.violations.insert(every.clone(), sample);
         report.lanes[1].recording.counts.violations.insert(every, 1);
         // XML 1.0, production 2 (Char).
-        let forbidden = |c: char| !matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{1_0000}'..);
+        let forbidden =
+            |c: char| !matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{1_0000}'..);
         assert_eq!(write_junit(&report).find(forbidden), None);
     }
 }

@@ -248,16 +248,18 @@ impl Expectation {
         let time = |time: f64| (Some(time), units::duration(time as Nanos));
         let none = |series: Series| (None, format!("no samples of {}", series.name()));
         match self.figure {
-            Figure::Quantile(series, q) => match (total(series), quantile(&lane.recording, series, q)) {
-                (_, Some(value)) => {
-                    let (value, words) = time(value as f64);
-                    (value, format!("{words}{}", interval(lane, series, q)))
+            Figure::Quantile(series, q) => {
+                match (total(series), quantile(&lane.recording, series, q)) {
+                    (_, Some(value)) => {
+                        let (value, words) = time(value as f64);
+                        (value, format!("{words}{}", interval(lane, series, q)))
+                    }
+                    (Some(all), None) => {
+                        (None, format!("too few samples: {} of {}", all.len(), needs(q)))
+                    }
+                    (None, None) => none(series),
                 }
-                (Some(all), None) => {
-                    (None, format!("too few samples: {} of {}", all.len(), needs(q)))
-                }
-                (None, None) => none(series),
-            },
+            }
             Figure::Mean(series) => {
                 total(series).map_or_else(|| none(series), |all| time(all.mean()))
             }
