@@ -8,12 +8,15 @@
 //! there are octets for the application.
 
 mod client;
+mod identity;
+mod key_log;
 mod server;
 
-pub use client::{ClientOptions, Connector, Trust};
+pub use client::{ClientOptions, Connector, Trust, is_server_name};
+pub use identity::{Identity, TlsConfigError};
 pub use server::{
-    Acceptor, DEFAULT_HANDSHAKE_TIMEOUT, DevelopmentCertificate, ServerConfig, TlsConfigError,
-    accept, development_certificate,
+    Acceptor, DEFAULT_HANDSHAKE_TIMEOUT, DevelopmentCertificate, ServerConfig, accept,
+    development_certificate,
 };
 
 use std::fmt;
@@ -21,7 +24,8 @@ use std::io::{self, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustls::{AlertDescription, CertificateError, HandshakeKind, InvalidMessage, ProtocolVersion};
+pub use rustls::{AlertDescription, CertificateError};
+use rustls::{HandshakeKind, InvalidMessage, ProtocolVersion};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::Stream;
@@ -319,6 +323,67 @@ mod tests {
                 client.read_u8().await.unwrap();
             }
         }
+    }
+
+    #[tokio::test]
+    async fn without_resumption_every_handshake_is_a_full_one() {
+        let fixture = fixture();
+        let mut options = fixture.options();
+        options.resume = false;
+        let connector = Connector::new(options).unwrap();
+        for _ in 0..2 {
+            let (client, server) = fixture.shake(&connector, "localhost").await;
+            let ((mut client, _), (mut server, info)) = (client.unwrap(), server.unwrap());
+            assert!(!info.resumed);
+            server.write_all(b"x").await.unwrap();
+            client.read_u8().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_shows_its_certificate_where_one_is_asked_for() {
+        let server = development_certificate().unwrap();
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let mut params = rcgen::CertificateParams::new(vec!["client".to_owned()]).unwrap();
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.self_signed(&key).unwrap().pem();
+        let config = server.server_config().unwrap();
+        let fixture = Fixture {
+            acceptor: config.client_authorities(certificate.clone().into_bytes()).build().unwrap(),
+            certificate_pem: server.certificate_pem,
+        };
+        let (_, refused) = fixture.shake(&fixture.connector(), "localhost").await;
+        assert!(matches!(refused, Err(TlsError::Protocol(_))), "{refused:?}");
+        let mut options = fixture.options();
+        let key = key.serialize_pem();
+        options.identity =
+            Some(Identity::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap());
+        let (client, server) = fixture.shake(&Connector::new(options).unwrap(), "localhost").await;
+        assert!(client.is_ok() && server.is_ok(), "{client:?} {server:?}");
+    }
+
+    #[tokio::test]
+    async fn a_key_log_has_lines_of_the_known_labels() {
+        let fixture = fixture();
+        let path = std::env::temp_dir().join(format!("falconry-keys-{}", std::process::id()));
+        let mut options = fixture.options();
+        options.key_log = Some(path.clone());
+        let connector = Connector::new(options).unwrap();
+        let (client, _server) = fixture.shake(&connector, "localhost").await;
+        client.unwrap();
+        let log = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        for line in log.lines() {
+            let words: Vec<_> = line.split(' ').collect();
+            let hex = |word: &str| word.bytes().all(|octet| octet.is_ascii_hexdigit());
+            assert!(matches!(words[..], [_, r, s] if r.len() == 64 && hex(r) && hex(s)), "{line}");
+        }
+        assert!(log.lines().any(|line| line.starts_with("CLIENT_TRAFFIC_SECRET_0 ")), "{log}");
+
+        let mut options = fixture.options();
+        options.key_log = Some(std::env::temp_dir());
+        let error = Connector::new(options).unwrap_err();
+        assert!(matches!(error, TlsConfigError::KeyLog { .. }), "{error}");
     }
 
     #[tokio::test]

@@ -113,26 +113,28 @@ impl Recorder {
     /// Records an answer.
     #[inline]
     pub fn answered(&mut self, sample: &Sample, measured: bool) {
-        let &Sample { planned, written, first, finished, status, content, request, new } = sample;
+        let &Sample { planned, free, written, first, finished, .. } = sample;
         if !measured {
             self.passed(finished);
-            self.warm_up.answered(status, request, content);
+            self.warm_up.answered(sample.status, sample.request, sample.content);
             return;
         }
         self.until(finished);
         self.last = Some(finished);
-        self.tally.answered(status, request, content);
+        self.tally.answered(sample.status, sample.request, sample.content);
         let service = finished.saturating_sub(written);
         self.series.service.record(service);
         if self.options.open_loop {
             self.series.response.record(finished.saturating_sub(planned));
-            self.series.lag.record(written.saturating_sub(planned));
+            let ready = planned.max(free);
+            self.series.queue.record(ready - planned);
+            self.series.lag.record(written.saturating_sub(ready));
         }
         self.series.first_byte.record(first.saturating_sub(written));
         if first < finished {
             self.series.content.record(finished - first);
         }
-        if new {
+        if sample.new {
             self.series.new.record(service);
         }
     }
@@ -344,6 +346,7 @@ fn slice(index: usize, length: Nanos) -> Slice {
 struct Distributions {
     response: Slots,
     service: Slots,
+    queue: Slots,
     lag: Slots,
     first_byte: Slots,
     content: Slots,
@@ -358,6 +361,7 @@ impl Distributions {
         Self {
             response: Slots::new(),
             service: Slots::new(),
+            queue: Slots::new(),
             lag: Slots::new(),
             first_byte: Slots::new(),
             content: Slots::new(),
@@ -378,6 +382,7 @@ impl Distributions {
             (Series::Reused, service.without(&new)),
             (Series::Service, service),
             (Series::New, new),
+            (Series::Queue, self.queue.take()),
             (Series::Lag, self.lag.take()),
             (Series::FirstByte, self.first_byte.take()),
             (Series::Content, self.content.take()),
@@ -405,10 +410,11 @@ mod tests {
         Planned { at, number: 0, measured }
     }
 
-    /// Planned 2 ms, written 1 ms, begun half a millisecond before it was finished.
+    /// Planned 2 ms, with a free connection 1.6 ms, written 1 ms, begun half a millisecond before it was finished.
     fn sample(finished: Nanos) -> Sample {
         Sample {
             planned: finished - 2 * MILLI,
+            free: finished - 1_600_000,
             written: finished - MILLI,
             first: finished - MILLI / 2,
             finished,
@@ -429,14 +435,15 @@ mod tests {
     }
 
     #[test]
-    fn an_open_loop_keeps_three_clocks() {
+    fn an_open_loop_tells_waits_from_service() {
         let mut recorder = Recorder::new(options(0, Some(4 * SLICE), true));
         recorder.answered(&sample(10 * MILLI), true);
         let recording = all(recorder, 4 * SLICE);
         let value = |series| recording.totals[&series].max() / 10_000;
         assert_eq!(value(Series::Response), 200);
         assert_eq!(value(Series::Service), 100);
-        assert_eq!(value(Series::Lag), 100);
+        assert_eq!(value(Series::Queue), 40);
+        assert_eq!(value(Series::Lag), 60);
         assert_eq!(value(Series::FirstByte), 50);
         assert_eq!(value(Series::Content), 50);
         assert_eq!(recording.slices.len(), 4);
@@ -446,13 +453,14 @@ mod tests {
     }
 
     #[test]
-    fn in_a_closed_loop_response_is_service_and_there_is_no_lag() {
+    fn in_a_closed_loop_response_is_service_and_nothing_waits() {
         let mut recorder = Recorder::new(options(0, Some(SLICE), false));
         recorder.answered(&sample(10 * MILLI), true);
         recorder.answered(&Sample { new: true, ..sample(20 * MILLI) }, true);
         let recording = all(recorder, SLICE);
         assert_eq!(recording.totals[&Series::Response], recording.totals[&Series::Service]);
         assert!(!recording.totals.contains_key(&Series::Lag));
+        assert!(!recording.totals.contains_key(&Series::Queue));
         assert_eq!(recording.totals[&Series::New].len(), 1);
         assert_eq!(recording.totals[&Series::Reused].len(), 1);
     }

@@ -7,7 +7,11 @@ pub enum Series {
     Response,
     /// From the written request to the end of the response: what a stopped clock would show. Uncorrected.
     Service,
-    /// From the planned time to the written request: the generator's lag, and waiting for a free connection.
+    /// From the planned time until a connection could take the request: a wait that the server or the number of
+    /// connections causes. Nil where one was free.
+    Queue,
+    /// From the moment at which a request was planned and a connection free to the written request: the generator's own
+    /// lag. With [`Series::Queue`] it is what lies between [`Series::Response`] and [`Series::Service`].
     Lag,
     /// From the written request to the first octet of the response.
     FirstByte,
@@ -27,9 +31,10 @@ pub enum Series {
 
 impl Series {
     /// All, in the order of reports.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Response,
         Self::Service,
+        Self::Queue,
         Self::Lag,
         Self::FirstByte,
         Self::Content,
@@ -45,6 +50,7 @@ impl Series {
         match self {
             Self::Response => "response",
             Self::Service => "service",
+            Self::Queue => "queue",
             Self::Lag => "lag",
             Self::FirstByte => "first-byte",
             Self::Content => "content",
