@@ -1,5 +1,8 @@
 //! The forms of a report. All are made from one [`Report`]; none computes a number of its own.
 
+pub mod csv;
+pub mod hgrm;
+pub mod hlog;
 pub mod junit;
 
 use std::collections::BTreeMap;
