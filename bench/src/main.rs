@@ -5,6 +5,7 @@
 //! other: the speed of a machine wanders, ratios much less. See the README for the method.
 
 mod churn;
+mod generators;
 mod h2load;
 mod idle;
 mod load;
@@ -39,6 +40,8 @@ enum Command {
     },
     /// Compare what requests cost two servers
     Run(run::RunArgs),
+    /// Compare how many requests generators make of their CPU time
+    Generators(generators::GeneratorsArgs),
     /// Compare what idle connections cost in memory
     Idle(idle::IdleArgs),
     /// Open and close many connections; memory and counters must come back
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Server { kind, cpu } => server::run(kind, cpu),
         Command::Run(args) => run::run(&args),
+        Command::Generators(args) => generators::run(&args),
         Command::Idle(args) => idle::run(&args),
         Command::Churn(args) => churn::run(&args),
     };

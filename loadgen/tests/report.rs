@@ -8,7 +8,9 @@ use falconry_loadgen::clock::Nanos;
 use falconry_loadgen::compare::{Comparison, Ratio};
 use falconry_loadgen::error::{Cause, Failure, Phase};
 use falconry_loadgen::protocol::Protocol;
-use falconry_loadgen::record::{Compact, Counts, Recording, SLICE, Series, Slice, Violation};
+use falconry_loadgen::record::{
+    Compact, Counts, Recording, SLICE, Series, Slice, Violation, histogram,
+};
 use falconry_loadgen::report::json::write_json;
 use falconry_loadgen::report::lines::Lines;
 use falconry_loadgen::report::live::Screen;
@@ -33,10 +35,6 @@ fn check(name: &str, text: &str) {
 
 const SECOND: Nanos = 1_000_000_000;
 
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 3_600 * SECOND, 3).unwrap()
-}
-
 /// A skewed shape that needs no randomness: most about `typical`, the last few far out.
 fn shape(typical: Nanos, samples: u64) -> Histogram<u64> {
     let mut histogram = histogram();
@@ -49,11 +47,6 @@ fn shape(typical: Nanos, samples: u64) -> Histogram<u64> {
     histogram
 }
 
-fn compact(histogram: &Histogram<u64>) -> Compact {
-    let values = histogram.iter_recorded();
-    Compact { values: values.map(|it| (it.value_iterated_to(), it.count_at_value())).collect() }
-}
-
 const SERVICE: Nanos = 180_000;
 const FAILURE: Failure = Failure { phase: Phase::FirstByte, cause: Cause::Timeout };
 
@@ -62,12 +55,12 @@ fn slice(number: u64, open_loop: bool, service: Nanos) -> Slice {
     let stalls = number == 5;
     let answered = if stalls { 20 } else { 250 };
     let waited = if stalls { 150_000_000 } else { 20_000 };
-    let mut series = BTreeMap::from([(Series::Service, compact(&shape(service, answered)))]);
+    let mut series = BTreeMap::from([(Series::Service, Compact::of(&shape(service, answered)))]);
     if open_loop {
-        series.insert(Series::Response, compact(&shape(service + waited, answered)));
-        series.insert(Series::Lag, compact(&shape(20_000, answered)));
+        series.insert(Series::Response, Compact::of(&shape(service + waited, answered)));
+        series.insert(Series::Lag, Compact::of(&shape(20_000, answered)));
     } else {
-        series.insert(Series::Response, compact(&shape(service, answered)));
+        series.insert(Series::Response, Compact::of(&shape(service, answered)));
     }
     let failed = if stalls { 3 } else { 0 };
     Slice {
@@ -117,11 +110,12 @@ fn lane(protocol: Protocol, open_loop: bool, service: Nanos) -> Lane {
         progress.add(slice);
         for (series, compact) in &slice.series {
             let total = totals.entry(*series).or_insert_with(histogram);
-            compact.values.iter().for_each(|(value, count)| total.record_n(*value, *count).unwrap());
+            compact.add_to(total);
         }
     }
     let answered = progress.counts().answered;
     for (series, typical, count) in [
+        (Series::Queue, 1, answered),
         (Series::FirstByte, service - 40_000, answered),
         (Series::Content, 40_000, answered),
         (Series::New, service * 4, 64),
@@ -147,7 +141,7 @@ fn lane(protocol: Protocol, open_loop: bool, service: Nanos) -> Lane {
         per_cpu: 61_249.0,
         busy: 0.082,
         distributions: distributions.collect(),
-        verdict: Verdict { generator: Vec::new(), cautions: Vec::new() },
+        verdict: Verdict::default(),
     };
     let recording = Recording {
         slices,
@@ -160,9 +154,7 @@ fn lane(protocol: Protocol, open_loop: bool, service: Nanos) -> Lane {
         drain_length: 12_300_000,
         generator_cpu: 1_640_000_000,
         threads: 2,
-        interrupted: false,
-        violations: BTreeMap::new(),
-        usage: Vec::new(),
+        ..Recording::default()
     };
     Lane {
         name: protocol.name().to_owned(),
@@ -174,7 +166,8 @@ fn lane(protocol: Protocol, open_loop: bool, service: Nanos) -> Lane {
 }
 
 fn report(plan: &str, lanes: Vec<Lane>) -> Report {
-    let facts = [("cores", "2"), ("cpu", "A fast one"), ("h2 window", "16 MiB"), ("kernel", "6.1.0")];
+    let facts =
+        [("cores", "2"), ("cpu", "A fast one"), ("h2 window", "16 MiB"), ("kernel", "6.1.0")];
     Report {
         manifest: Manifest {
             version: "1.2.3".into(),
@@ -215,6 +208,9 @@ fn open() -> Report {
             resident: (20 << 20) + (at << 17),
             threads: 4,
             descriptors: Some(76),
+            processes: 3,
+            machine: at * 1_800_000_000,
+            stolen: 0,
         })
         .collect();
     lane.summary.verdict = Verdict {
@@ -223,10 +219,12 @@ fn open() -> Report {
             "The target fell behind for 0.25 s: the tail is that of one stall.".into(),
             "p99.99 needs 100,000 samples.".into(),
         ],
+        steady: Some(false),
     };
     let mut report = report(PLAN, vec![lane]);
     report.manifest.requests = vec!["GET /".into(), "POST /echo".into()];
     let judged = |text: &str, held, measured: &str| Judged {
+        lane: "h1".into(),
         text: text.into(),
         held,
         measured: measured.into(),
@@ -259,6 +257,13 @@ fn beside() -> Report {
         p_value,
     };
     let mut report = report(PLAN, lanes);
+    report.manifest.verified = true;
+    report.expectations = vec![Judged {
+        lane: "h2".into(),
+        text: "p99<5ms".into(),
+        held: Some(true),
+        measured: "p99 was 592 µs".into(),
+    }];
     report.comparisons = vec![Comparison {
         base: "h1".into(),
         other: "h2".into(),

@@ -26,39 +26,47 @@ impl Bin {
     }
 }
 
-/// At most `most` rows with round ends that are evenly spaced on a logarithmic scale, without empty rows at either end.
+/// About `most` rows with round ends that are evenly spaced on a logarithmic scale, without empty rows at either end.
 ///
-/// They are as narrow as the 99.9th percentile allows; what lies beyond it is in one more row. Empty for an empty histogram.
+/// They are as narrow as `most` allows. Empty rows that follow each other are one, and what lies beyond the 99.9th
+/// percentile is one more row. Empty for an empty histogram.
 pub fn bins(histogram: &Histogram<u64>, most: usize) -> Vec<Bin> {
     if histogram.is_empty() {
         return Vec::new();
     }
-    let last = histogram.value_at_quantile(0.999);
-    let fits = |steps: &&&[u64]| ends(steps, histogram.min(), last).len() <= most;
-    let steps = STEPS.iter().find(fits).or(STEPS.last()).copied().unwrap_or(&[1]);
+    let mut fitting = Vec::new();
+    for steps in STEPS {
+        fitting = filled(histogram, steps);
+        if fitting.len() <= most {
+            break;
+        }
+    }
+    fitting
+}
+
+/// The rows that these steps make.
+fn filled(histogram: &Histogram<u64>, steps: &[u64]) -> Vec<Bin> {
+    let mut ends = ends(steps, histogram.min(), histogram.value_at_quantile(0.999)).into_iter();
     let mut bins: Vec<Bin> = Vec::new();
-    let mut above = 0;
-    for to in ends(steps, histogram.min(), last) {
-        bins.push(Bin { to: Some(to), above, count: 0 });
-        above = to;
-    }
-    bins.push(Bin { to: None, above, count: 0 });
-    let mut at = 0;
+    let mut bin = Bin { to: ends.next(), above: 0, count: 0 };
     for step in histogram.iter_recorded() {
-        let value = step.value_iterated_to();
-        while bins.get(at).and_then(|bin| bin.to).is_some_and(|to| value > to) {
-            at += 1;
+        while let Some(to) = bin.to.filter(|to| step.value_iterated_to() > *to) {
+            push(&mut bins, bin);
+            bin = Bin { to: ends.next(), above: to, count: 0 };
         }
-        if let Some(bin) = bins.get_mut(at) {
-            bin.count += step.count_at_value();
-        }
+        bin.count += step.count_at_value();
     }
-    let first = bins.iter().position(|bin| bin.count > 0).unwrap_or(0);
-    bins.drain(..first);
-    while bins.last().is_some_and(|bin| bin.count == 0) {
-        bins.pop();
-    }
+    push(&mut bins, bin);
     bins
+}
+
+/// Adds a row: not an empty one in front, and one that is empty like the row before it makes that one longer.
+fn push(bins: &mut Vec<Bin>, bin: Bin) {
+    match bins.last_mut() {
+        Some(last) if last.count == 0 && bin.count == 0 => last.to = bin.to,
+        None if bin.count == 0 => {}
+        _ => bins.push(bin),
+    }
 }
 
 /// The round numbers from the one at or above `first` to the one at or above `last`.
@@ -82,7 +90,7 @@ fn ends(steps: &[u64], first: Nanos, last: Nanos) -> Vec<Nanos> {
 
 /// A bar of `width` columns for 1, in eighths of a column; the smallest that is not nil is one eighth.
 pub fn bar(share: f64, width: usize) -> String {
-    if share.is_nan() || share <= 0.0 {
+    if share.is_nan() || share <= 0.0 || width == 0 {
         return String::new();
     }
     // Saturating, and bounded by the width.
@@ -110,7 +118,7 @@ mod tests {
     use super::*;
 
     fn histogram(values: &[(u64, u64)]) -> Histogram<u64> {
-        let mut histogram = crate::report::progress::histogram();
+        let mut histogram = crate::record::histogram();
         for (value, count) in values {
             histogram.record_n(*value, *count).unwrap();
         }
@@ -135,6 +143,14 @@ mod tests {
     }
 
     #[test]
+    fn rows_without_samples_are_one() {
+        let bins = bins(&histogram(&[(100_000, 5_000), (90_000_000, 100)]), 12);
+        let rows: Vec<_> = bins.iter().map(|bin| (bin.label(), bin.count)).collect();
+        let expected = [("up to 120 µs", 5_000), ("up to 82.0 ms", 0), ("up to 100 ms", 100)];
+        assert_eq!(rows, expected.map(|(label, count)| (label.to_owned(), count)));
+    }
+
+    #[test]
     fn one_value_is_one_row_and_none_is_no_row() {
         assert_eq!(bins(&histogram(&[(1, 7)]), 12).len(), 1);
         assert_eq!(bins(&histogram(&[]), 12), []);
@@ -142,6 +158,9 @@ mod tests {
 
     #[test]
     fn a_bar_that_is_not_nil_is_seen() {
-        assert_eq!([0.0, 0.001, 0.5, 1.0, 2.0].map(|share| bar(share, 4)), ["", "▏", "██", "████", "████"]);
+        assert_eq!(
+            [0.0, 0.001, 0.5, 1.0, 2.0].map(|share| bar(share, 4)),
+            ["", "▏", "██", "████", "████"]
+        );
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use serde::ser::{SerializeMap, Serializer};
 use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 
 use super::progress::{Progress, Second, Short, errors};
 use super::{Lane, Manifest, Report, units};
@@ -52,12 +52,14 @@ struct ManifestJson<'a> {
     seed: u64,
     plan: &'a str,
     requests: &'a [String],
+    verified: bool,
     facts: &'a BTreeMap<String, String>,
 }
 
 fn manifest(manifest: &Manifest) -> ManifestJson<'_> {
-    let Manifest { command, started, seed, plan, requests, facts, .. } = manifest;
-    ManifestJson { command, started: *started, seed: *seed, plan, requests, facts }
+    let Manifest { command, started, seed, plan, requests, verified, facts, .. } = manifest;
+    let (started, seed, verified) = (*started, *seed, *verified);
+    ManifestJson { command, started, seed, plan, requests, verified, facts }
 }
 
 #[derive(Serialize)]
@@ -82,6 +84,7 @@ struct LaneJson<'a> {
     violations: Keyed<ViolationJson<'a>>,
     generator: Generator<'a>,
     usage: Vec<UsageJson>,
+    steady: Option<bool>,
     cautions: &'a [String],
 }
 
@@ -125,6 +128,7 @@ fn lane(lane: &Lane) -> LaneJson<'_> {
             reasons: &summary.verdict.generator,
         },
         usage: recording.usage.iter().map(usage).collect(),
+        steady: summary.verdict.steady,
         cautions: &summary.verdict.cautions,
     }
 }
@@ -147,7 +151,7 @@ struct CountsJson<'a> {
 
 fn counts(counts: &Counts) -> CountsJson<'_> {
     let Counts { planned, answered, failed, unsent, opened, received, sent, content, .. } = *counts;
-    let failures = counts.failures.iter().map(|(class, count)| (class.to_string(), *count));
+    let failures = counts.failures.iter().map(|(class, count)| (class.name(), *count));
     CountsJson {
         planned,
         answered,
@@ -267,6 +271,9 @@ struct UsageJson {
     resident: u64,
     threads: u64,
     descriptors: Option<u64>,
+    processes: u64,
+    machine_ns: Nanos,
+    stolen_ns: Nanos,
 }
 
 fn usage(usage: &Usage) -> UsageJson {
@@ -277,6 +284,9 @@ fn usage(usage: &Usage) -> UsageJson {
         resident: usage.resident,
         threads: usage.threads,
         descriptors: usage.descriptors,
+        processes: usage.processes,
+        machine_ns: usage.machine,
+        stolen_ns: usage.stolen,
     }
 }
 
@@ -313,13 +323,19 @@ fn comparison(comparison: &Comparison) -> ComparisonJson<'_> {
 
 #[derive(Serialize)]
 struct Expectation<'a> {
+    lane: &'a str,
     text: &'a str,
     held: Option<bool>,
     measured: &'a str,
 }
 
 fn expectation(judged: &Judged) -> Expectation<'_> {
-    Expectation { text: &judged.text, held: judged.held, measured: &judged.measured }
+    Expectation {
+        lane: &judged.lane,
+        text: &judged.text,
+        held: judged.held,
+        measured: &judged.measured,
+    }
 }
 
 /// An object whose keys stand in the order given.
@@ -365,7 +381,11 @@ impl serde_json::ser::Formatter for Layout {
         out.write_all(b"}")
     }
 
-    fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
         if !first {
             out.write_all(b",")?;
         }
@@ -377,7 +397,11 @@ impl serde_json::ser::Formatter for Layout {
         out.write_all(b": ")
     }
 
-    fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
         if first { Ok(()) } else { out.write_all(b", ") }
     }
 }

@@ -28,7 +28,11 @@ impl<W: io::Write> Lines<W> {
         let lanes: Vec<_> = view.lanes.iter().map(|name| (name.clone(), Progress::new())).collect();
         let column = if lanes.len() > 1 { "  lane" } else { "" };
         let from = if view.open_loop { "from plan" } else { "from send" };
-        writeln!(out, "{:>9}  {:>12}  {:>9}  {:>9}  {:>8}{column}  ({from})", "elapsed", "rate", "p50", "p99", "errors")?;
+        writeln!(
+            out,
+            "{:>9}  {:>12}  {:>9}  {:>9}  {:>8}{column}  (latency {from})",
+            "elapsed", "rate", "p50", "p99", "errors"
+        )?;
         Ok(Self { out, lanes, lane: 0 })
     }
 
@@ -60,7 +64,9 @@ impl<W: io::Write> Lines<W> {
     }
 
     fn write(&mut self, second: Option<Second>) -> io::Result<()> {
-        let (Some(second), Some((name, _))) = (second, self.lanes.get(self.lane)) else { return Ok(()) };
+        let (Some(second), Some((name, _))) = (second, self.lanes.get(self.lane)) else {
+            return Ok(());
+        };
         let response = second.of(Series::Response);
         let time = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), units::duration);
         let name = if self.lanes.len() > 1 { format!("  {name}") } else { String::new() };

@@ -2,6 +2,7 @@
 
 pub mod bins;
 pub mod json;
+pub mod junit;
 pub mod lines;
 pub mod live;
 pub mod progress;
@@ -59,6 +60,8 @@ pub struct Manifest {
     pub plan: String,
     /// Names of the requests of the mix, in order.
     pub requests: Vec<String>,
+    /// Whether every response was held against the passive rules (`--verify`).
+    pub verified: bool,
     /// Machine and settings by name, in order of names: `cpu`, `cores`, `kernel`, `descriptors`, `h2 window`…
     pub facts: BTreeMap<String, String>,
 }

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 
 use super::units::{self, SECOND};
 use crate::clock::Nanos;
-use crate::record::{Compact, Counts, Series, Slice};
+use crate::record::{Counts, Series, Slice, histogram};
 
 /// What is known of a run before it starts, for those who watch it.
 #[derive(Clone, Debug)]
@@ -118,9 +118,14 @@ impl Progress {
     pub fn add(&mut self, slice: &Slice) -> Option<Second> {
         self.elapsed += slice.length;
         self.rates.push(per_second(slice.counts.answered, slice.length));
-        add_counts(&mut self.counts, &slice.counts);
-        add(&mut self.response, slice.series.get(&Series::Response));
-        add(&mut self.service, slice.series.get(&Series::Service));
+        self.counts.add(&slice.counts);
+        for (series, sum) in
+            [(Series::Response, &mut self.response), (Series::Service, &mut self.service)]
+        {
+            if let Some(compact) = slice.series.get(&series) {
+                compact.add_to(sum);
+            }
+        }
         self.second.add(slice);
         if self.second.length < SECOND {
             return None;
@@ -193,20 +198,15 @@ impl Progress {
 
 impl Part {
     fn new(start: Nanos) -> Self {
-        Self {
-            start,
-            length: 0,
-            counts: Counts::default(),
-            series: BTreeMap::new(),
-        }
+        Self { start, length: 0, counts: Counts::default(), series: BTreeMap::new() }
     }
 
     fn add(&mut self, slice: &Slice) {
         self.length += slice.length;
-        add_counts(&mut self.counts, &slice.counts);
+        self.counts.add(&slice.counts);
         for series in SHOWN {
             if let Some(compact) = slice.series.get(&series) {
-                add(self.series.entry(series).or_insert_with(histogram), Some(compact));
+                compact.add_to(self.series.entry(series).or_insert_with(histogram));
             }
         }
     }
@@ -231,40 +231,18 @@ pub fn errors(counts: &Counts) -> u64 {
     counts.failed + counts.unsent + refused
 }
 
+/// A quantile for those who watch: `None` where fewer than ten samples lie beyond it, as in reports; 1 is the maximum.
+pub fn so_far(histogram: &Histogram<u64>, q: f64) -> Option<Nanos> {
+    let beyond = (1.0 - q) * histogram.len() as f64;
+    // A little less than ten, for the sake of 1 - 0.99.
+    if q < 1.0 && beyond < 9.999 { None } else { at(histogram, q) }
+}
+
 /// A quantile; `None` of nothing.
-pub fn at(histogram: &Histogram<u64>, q: f64) -> Option<Nanos> {
+fn at(histogram: &Histogram<u64>, q: f64) -> Option<Nanos> {
     (!histogram.is_empty()).then(|| histogram.value_at_quantile(q))
 }
 
 fn per_second(count: u64, length: Nanos) -> f64 {
     if length == 0 { 0.0 } else { count as f64 / units::seconds(length) }
-}
-
-/// An empty histogram of the shape that all series have.
-pub(super) fn histogram() -> Histogram<u64> {
-    #[expect(clippy::expect_used, reason = "constant arguments, tested")]
-    Histogram::new_with_bounds(1, 3_600_000_000_000, 3).expect("bounds of a histogram")
-}
-
-fn add(histogram: &mut Histogram<u64>, compact: Option<&Compact>) {
-    for &(value, count) in compact.iter().flat_map(|compact| &compact.values) {
-        histogram.saturating_record_n(value, count);
-    }
-}
-
-fn add_counts(sum: &mut Counts, counts: &Counts) {
-    sum.planned += counts.planned;
-    sum.answered += counts.answered;
-    sum.failed += counts.failed;
-    sum.unsent += counts.unsent;
-    sum.opened += counts.opened;
-    sum.received += counts.received;
-    sum.sent += counts.sent;
-    sum.content += counts.content;
-    for (&status, count) in &counts.statuses {
-        *sum.statuses.entry(status).or_default() += count;
-    }
-    for (&failure, count) in &counts.failures {
-        *sum.failures.entry(failure).or_default() += count;
-    }
 }

@@ -9,7 +9,7 @@ macro_rules! faults {
         /// Why a message was refused: one variant for each rule.
         ///
         /// The message reads well behind "refused: ". Names are stable: case files and reports use them.
-        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, thiserror::Error)]
         #[non_exhaustive]
         pub enum Fault {
             $($(#[doc = $doc])+ #[error($message)] $variant,)*

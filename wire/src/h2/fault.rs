@@ -19,7 +19,7 @@ macro_rules! faults {
         /// streams of the connection are doing.
         ///
         /// The message reads well behind "refused: ". Names are stable: case files and reports use them.
-        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, thiserror::Error)]
         #[non_exhaustive]
         pub enum Fault {
             $($(#[doc = $doc])+ #[error($message)] $variant,)*

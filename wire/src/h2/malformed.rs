@@ -10,7 +10,7 @@ macro_rules! malformed {
         ///
         /// Each is a stream error of type PROTOCOL_ERROR (RFC 9113 §8.1.1), which a server may announce
         /// by a response with status 400 (RFC 9113 §8.2.1). Other streams go on. Names are stable.
-        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, thiserror::Error)]
         #[non_exhaustive]
         pub enum Malformed {
             $($(#[doc = $doc])+ #[error($message)] $variant,)*

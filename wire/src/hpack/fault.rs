@@ -9,7 +9,7 @@ macro_rules! faults {
         ///
         /// Each is a connection error of type COMPRESSION_ERROR (RFC 9113 §4.3): the tables of the
         /// two ends may differ from here on, and every later block would mean something else.
-        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, thiserror::Error)]
         #[non_exhaustive]
         pub enum Fault {
             $($(#[doc = $doc])+ #[error($message)] $variant,)*

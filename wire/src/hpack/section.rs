@@ -27,7 +27,7 @@ impl Default for SectionLimits {
 ///
 /// That is no fault of the compression: the block was decoded to its end, the table is as the peer
 /// believes it to be, and other streams go on.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, thiserror::Error)]
 pub enum Excess {
     /// Beyond [`SectionLimits::section`].
     #[error("field section too large")]
@@ -38,6 +38,20 @@ pub enum Excess {
     /// Beyond [`SectionLimits::line`].
     #[error("field line too long")]
     Line,
+}
+
+impl Excess {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Section, Self::Lines, Self::Line];
+
+    /// The variant's name, `Section` say.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Section => "Section",
+            Self::Lines => "Lines",
+            Self::Line => "Line",
+        }
+    }
 }
 
 /// A field section as it was decoded: pseudo-fields among the others, names and values unjudged.

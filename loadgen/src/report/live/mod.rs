@@ -97,7 +97,7 @@ impl Live {
         }
         let now = self.clock.now();
         if now >= self.next || asked == Asked::Stop || is_resized {
-            self.next = now.saturating_add(SLICE);
+            self.next = now.saturating_add(PAUSE);
             if self.draw().is_err() {
                 restore();
             }
@@ -176,6 +176,9 @@ fn is_in_foreground() -> bool {
 fn is_in_foreground() -> bool {
     true
 }
+
+/// The least time between two drawings: shorter than a slice, so that each is drawn as it comes.
+const PAUSE: Nanos = SLICE / 4 * 3;
 
 /// Whether the terminal is ours now.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);

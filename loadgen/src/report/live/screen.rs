@@ -8,7 +8,7 @@ use ratatui::widgets::{Block, Borders, Paragraph, Sparkline};
 
 use crate::record::{Counts, Slice};
 use crate::report::bins::{bar, bins};
-use crate::report::progress::{Goal, Progress, View, at, errors};
+use crate::report::progress::{Goal, Progress, View, errors, so_far};
 use crate::report::terminal::{Style, ascii, clean};
 use crate::report::units;
 
@@ -89,9 +89,10 @@ impl Screen {
         if lanes > 0 {
             self.table(frame, table);
         }
-        let [left, right] = Layout::horizontal([Constraint::Percentage(45), Constraint::Percentage(55)])
-            .spacing(1)
-            .areas(bottom);
+        let [left, right] =
+            Layout::horizontal([Constraint::Percentage(45), Constraint::Percentage(55)])
+                .spacing(1)
+                .areas(bottom);
         self.answers(frame, left, progress);
         self.distribution(frame, right, progress);
     }
@@ -137,7 +138,8 @@ impl Screen {
                 let over = |it: &Progress| it.counts().answered + it.counts().failed;
                 let done: u64 = self.lanes.iter().map(over).sum();
                 let whole = count.saturating_mul(lanes);
-                let words = format!("{} of {} requests, {time}", units::count(done), units::count(whole));
+                let words =
+                    format!("{} of {} requests, {time}", units::count(done), units::count(whole));
                 (units::share(done, whole), words)
             }
         }
@@ -154,7 +156,8 @@ impl Screen {
             Span::raw(units::number(progress.rate())).bold(),
             Span::raw(" so far"),
         ]);
-        let [text, chart] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inner);
+        let [text, chart] =
+            Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inner);
         frame.render_widget(Paragraph::new(words), text);
         let chart = Rect { x: chart.x + 1, width: chart.width.saturating_sub(1), ..chart };
         let data = fitted(progress.rates(), usize::from(chart.width));
@@ -168,11 +171,15 @@ impl Screen {
         let (plan, send) = (progress.response(), progress.service());
         let time = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), units::duration);
         let row = |name: String, q| {
-            let plan = if self.view.open_loop { format!("{:>12}", time(at(plan, q))) } else { String::new() };
+            let plan = if self.view.open_loop {
+                format!("{:>12}", time(so_far(plan, q)))
+            } else {
+                String::new()
+            };
             Line::from(vec![
                 Span::raw(format!(" {name:<6}")),
                 Span::raw(plan).bold(),
-                Span::raw(format!("{:>12}", time(at(send, q)))),
+                Span::raw(format!("{:>12}", time(so_far(send, q)))),
             ])
         };
         let head = if self.view.open_loop { "from plan" } else { "" };
@@ -195,8 +202,9 @@ impl Screen {
         let head = cells("measured", "rate", "p50", "p99", "errors");
         let mut lines = vec![Line::from(format!("   {:width$} {head}", "")).dim()];
         for (lane, (name, progress)) in self.view.lanes.iter().zip(&self.lanes).enumerate() {
-            let latency = if self.view.open_loop { progress.response() } else { progress.service() };
-            let time = |q| at(latency, q).map_or_else(|| "-".to_owned(), units::duration);
+            let latency =
+                if self.view.open_loop { progress.response() } else { progress.service() };
+            let time = |q| so_far(latency, q).map_or_else(|| "-".to_owned(), units::duration);
             let row = cells(
                 &format!("{:.1} s", units::seconds(progress.elapsed())),
                 &format!("{}/s", units::number(progress.rate())),
@@ -229,9 +237,11 @@ impl Screen {
             let look = if busy > 0.9 { BAD } else { Look::new() };
             lines.push(fact("generator busy", units::percent(busy), look));
         }
-        lines.extend(most(counts).into_iter().map(|(name, count, look)| {
-            fact(&name, units::count(count), look)
-        }));
+        lines.extend(
+            most(counts)
+                .into_iter()
+                .map(|(name, count, look)| fact(&name, units::count(count), look)),
+        );
         frame.render_widget(Paragraph::new(lines), inner);
     }
 
@@ -270,7 +280,10 @@ fn block(title: &'static str) -> Block<'static> {
 
 fn fact(name: &str, value: String, look: Look) -> Line<'static> {
     let name: String = name.chars().take(NAME).collect();
-    Line::from(vec![Span::raw(format!(" {name:<NAME$}")), Span::styled(format!("{value:>11}"), look)])
+    Line::from(vec![
+        Span::raw(format!(" {name:<NAME$}")),
+        Span::styled(format!("{value:>11}"), look),
+    ])
 }
 
 /// Statuses and classes of failures, the most frequent first.
@@ -279,8 +292,10 @@ fn most(counts: &Counts) -> Vec<(String, u64, Look)> {
         let look = if *status < 400 { Look::new() } else { BAD };
         (format!("status {status}"), *count, look)
     });
-    let failures =
-        counts.failures.iter().map(|(class, count)| (clean(&class.to_string()).into_owned(), *count, BAD));
+    let failures = counts
+        .failures
+        .iter()
+        .map(|(class, count)| (clean(&class.to_string()).into_owned(), *count, BAD));
     let mut most: Vec<_> = statuses.chain(failures).collect();
     most.sort_by_key(|(_, count, _)| std::cmp::Reverse(*count));
     most

@@ -6,39 +6,45 @@ use crate::protocol::Protocol;
 use crate::record::{Counts, Series};
 use crate::report::bins::{bar, bins};
 use crate::report::{Lane, Report, progress, units};
-use crate::stats::{Distribution, Quantile};
+use crate::stats::Quantile;
 
 /// Writes all but comparisons and expectations.
 pub(super) fn write(page: &mut Page, report: &Report, lane: &Lane) {
     let (recording, summary) = (&lane.recording, &lane.summary);
     head(page, report, &clean(&lane.target), protocol_name(lane.protocol));
     page.fact("Plan", clean(&report.manifest.plan));
-    page.fact("Time", time(lane));
+    page.sentences("Time", &time(lane));
     let rate = format!("{}/s answered", units::number(summary.rate));
-    page.fact("Rate", match summary.offered {
-        Some(offered) => format!(
-            "{rate} of {}/s offered ({})",
-            units::number(offered),
-            units::percent(if offered > 0.0 { summary.rate / offered } else { 0.0 })
-        ),
-        None => rate,
-    });
+    page.fact(
+        "Rate",
+        match summary.offered {
+            Some(offered) => format!(
+                "{rate} of {}/s offered ({})",
+                units::number(offered),
+                units::percent(if offered > 0.0 { summary.rate / offered } else { 0.0 })
+            ),
+            None => rate,
+        },
+    );
     page.fact("Requests", requests(&recording.counts));
     page.fact("Errors", errors(page, lane));
-    page.fact("Transfer", format!(
-        "{}/s received; {} in all, {} of it content; {} sent",
-        units::octets(summary.received),
-        units::octets(recording.counts.received as f64),
-        units::octets(recording.counts.content as f64),
-        units::octets(recording.counts.sent as f64),
-    ));
+    page.fact(
+        "Transfer",
+        format!(
+            "{}/s received; {} in all, {} of it content; {} sent",
+            units::octets(summary.received),
+            units::octets(recording.counts.received as f64),
+            units::octets(recording.counts.content as f64),
+            units::octets(recording.counts.sent as f64),
+        ),
+    );
     page.fact("Connections", connections(&recording.counts));
     latency(page, lane);
     histogram(page, lane);
     phases(page, lane);
     answers(page, report, &[lane]);
     failures(page, &[lane]);
-    violations(page, &[lane]);
+    violations(page, report, &[lane]);
     page.line("");
     page.fact("Generator", generator(lane));
     if let Some(usage) = usage(lane) {
@@ -62,28 +68,18 @@ pub(super) const fn protocol_name(protocol: Protocol) -> &'static str {
     }
 }
 
-/// A series of a lane in numbers, if it has samples.
-pub(super) fn distribution(lane: &Lane, series: Series) -> Option<&Distribution> {
-    lane.summary.distributions.iter().find(|distribution| distribution.series == series)
-}
-
-/// A quantile of a distribution.
-pub(super) fn quantile(distribution: &Distribution, q: f64) -> Option<&Quantile> {
-    distribution.quantiles.iter().find(|quantile| (quantile.q - q).abs() < 1e-9)
-}
-
 /// A quantile's value, or that there are too few samples.
-pub(super) fn value(quantile: &Quantile) -> String {
-    quantile.value.map_or_else(|| "n/a".to_owned(), units::duration)
+pub(super) fn written(value: Option<Nanos>) -> String {
+    value.map_or_else(|| "n/a".to_owned(), units::duration)
 }
 
-/// The lengths of warm-up, measured part and drain.
-pub(super) fn time(lane: &Lane) -> String {
+/// The lengths of warm-up, measured part and drain, a line each.
+fn time(lane: &Lane) -> Vec<String> {
     let recording = &lane.recording;
     let mut parts = Vec::new();
     if recording.warm_up_length > 0 {
         parts.push(format!(
-            "{} of warm-up, its {} not counted",
+            "{} of warm-up: {}, not counted",
             units::length(recording.warm_up_length),
             units::counted(recording.warm_up.answered, "answer")
         ));
@@ -92,12 +88,12 @@ pub(super) fn time(lane: &Lane) -> String {
     parts.push(format!("{} measured{cut}", units::length(recording.length)));
     if recording.drain_length > 0 {
         parts.push(format!(
-            "{} of drain, its {} in the latencies but not in the rate",
+            "{} of drain: {}, in the latencies but not in the rate",
             units::length(recording.drain_length),
             units::counted(recording.drain.answered, "answer")
         ));
     }
-    parts.join("; ")
+    parts
 }
 
 fn requests(counts: &Counts) -> String {
@@ -118,16 +114,17 @@ fn errors(page: &Page, lane: &Lane) -> String {
         0 => page.paint("none", Tone::Good),
         count => {
             let share = page.paint(&units::percent(lane.summary.errors), Tone::Bad);
-            format!("{share}: {} failed, never sent, or answered with a status from 400", units::count(count))
+            format!(
+                "{share}: {} failed, never sent, or answered with a status from 400",
+                units::count(count)
+            )
         }
     }
 }
 
 fn connections(counts: &Counts) -> String {
-    let failures: u64 = counts.failures.values().sum();
     let mut text = format!("{} opened", units::count(counts.opened));
-    // Failures that are not of a request are of a connection that did not open.
-    match failures.saturating_sub(counts.failed) {
+    match counts.connections_failed() {
         0 => {}
         failed => text.push_str(&format!(", {} failed to open", units::count(failed))),
     }
@@ -139,13 +136,15 @@ fn latency(page: &mut Page, lane: &Lane) {
     let is_open = lane.summary.offered.is_some();
     let mut columns = Vec::new();
     if is_open {
-        columns.extend(distribution(lane, Series::Response).map(|it| ("from plan", it)));
+        columns.extend(lane.summary.distribution(Series::Response).map(|it| ("from plan", it)));
     }
-    columns.extend(distribution(lane, Series::Service).map(|it| ("from send", it)));
+    columns.extend(lane.summary.distribution(Series::Service).map(|it| ("from send", it)));
     let Some((_, first)) = columns.first() else { return };
     page.section("Latency");
     let mut rows = vec![vec![String::new()]];
-    rows.extend(first.quantiles.iter().filter(|it| is_shown(it)).map(|it| vec![units::quantile(it.q)]));
+    rows.extend(
+        first.quantiles.iter().filter(|it| is_shown(it)).map(|it| vec![units::quantile(it.q)]),
+    );
     rows.extend([vec!["max".to_owned()], vec!["samples".to_owned()]]);
     let mut align = String::from("l");
     for (name, distribution) in &columns {
@@ -156,7 +155,7 @@ fn latency(page: &mut Page, lane: &Lane) {
                 (Some(_), Some(ends)) => units::durations(ends),
                 (Some(_), None) => String::new(),
             };
-            (value(it), beside)
+            (written(it.value), beside)
         }));
         cells.push((units::duration(distribution.max), String::new()));
         cells.push((units::count(distribution.count), String::new()));
@@ -202,13 +201,14 @@ fn histogram(page: &mut Page, lane: &Lane) {
 }
 
 fn phases(page: &mut Page, lane: &Lane) {
-    let mut rows = vec![
-        ["", "p50", "p90", "p99", "max", "samples", ""].map(str::to_owned).to_vec(),
-    ];
+    let mut rows =
+        vec![["", "p50", "p90", "p99", "max", "samples", ""].map(str::to_owned).to_vec()];
+    let mut is_cut = false;
     for series in Series::ALL {
         let Some((name, meaning)) = phase(series) else { continue };
-        let Some(distribution) = distribution(lane, series) else { continue };
-        let at = |q| quantile(distribution, q).map(value).unwrap_or_default();
+        let Some(distribution) = lane.summary.distribution(series) else { continue };
+        let at = |q| written(distribution.quantile(q));
+        is_cut |= distribution.quantile(0.99).is_none();
         rows.push(vec![
             name.to_owned(),
             at(0.5),
@@ -222,6 +222,10 @@ fn phases(page: &mut Page, lane: &Lane) {
     if rows.len() > 1 {
         page.section("Phases");
         page.table("lrrrrrl", &rows);
+        if is_cut {
+            let note = page.paint("n/a: fewer than ten samples lie beyond it.", Tone::Faint);
+            page.line(format!("  {note}"));
+        }
     }
 }
 
@@ -229,7 +233,8 @@ fn phases(page: &mut Page, lane: &Lane) {
 pub(super) fn phase(series: Series) -> Option<(&'static str, &'static str)> {
     Some(match series {
         Series::Response | Series::Service => return None,
-        Series::Lag => ("lag", "until the request was written: the generator's delay"),
+        Series::Queue => ("queue", "from plan until a connection was free"),
+        Series::Lag => ("lag", "from there until the request was written: the generator's delay"),
         Series::FirstByte => ("first byte", "from send to the first octet of the response"),
         Series::Content => ("content", "from the first octet to the last"),
         Series::New => ("new", "from send to answer, first request of a connection"),
@@ -299,7 +304,13 @@ fn counted(page: &mut Page, title: &str, lanes: &[&Lane], rows: Vec<(String, Vec
 }
 
 /// Violated rules with one sample of each.
-pub(super) fn violations(page: &mut Page, lanes: &[&Lane]) {
+pub(super) fn violations(page: &mut Page, report: &Report, lanes: &[&Lane]) {
+    let is_clean = lanes.iter().all(|lane| lane.recording.counts.violations.is_empty());
+    if report.manifest.verified && is_clean {
+        page.section("Violations");
+        let none = page.paint("none: every response was checked and keeps the rules", Tone::Good);
+        page.line(format!("  {none}"));
+    }
     for lane in lanes {
         let counts = &lane.recording.counts.violations;
         if counts.is_empty() {
@@ -332,8 +343,8 @@ fn generator(lane: &Lane) -> String {
         units::counted(lane.recording.threads as u64, "thread"),
         units::number(lane.summary.per_cpu)
     );
-    if let Some(lag) = distribution(lane, Series::Lag) {
-        let p99 = quantile(lag, 0.99).and_then(|it| it.value);
+    if let Some(lag) = lane.summary.distribution(Series::Lag) {
+        let p99 = lag.quantile(0.99);
         let p99 = p99.map(|p99| format!("p99 {}, ", units::duration(p99))).unwrap_or_default();
         text.push_str(&format!("; lag {p99}max {}", units::duration(lag.max)));
     }
@@ -359,6 +370,10 @@ pub(super) fn usage(lane: &Lane) -> Option<String> {
     );
     if let Some(descriptors) = samples.iter().filter_map(|sample| sample.descriptors).max() {
         text.push_str(&format!(", {}", units::counted(descriptors, "descriptor")));
+    }
+    let processes = samples.iter().map(|sample| sample.processes).max()?;
+    if processes > 1 {
+        text.push_str(&format!(" in {processes} processes"));
     }
     Some(text)
 }

@@ -1,10 +1,10 @@
 //! The report of several lanes: one table with a column for each.
 
 use super::lane::{
-    answers, distribution, failures, head, is_shown, phase, protocol_name, quantile, time, usage, value,
-    verdict, violations,
+    answers, failures, head, is_shown, phase, protocol_name, usage, verdict, violations, written,
 };
 use super::page::{Page, clean};
+use crate::clock::Nanos;
 use crate::record::Series;
 use crate::report::{Lane, Report, units};
 
@@ -14,14 +14,6 @@ pub(super) fn write(page: &mut Page, report: &Report, lanes: &[Lane]) {
     let protocols = distinct(lanes.iter().map(|lane| protocol_name(lane.protocol)));
     head(page, report, &targets.join(" and "), &protocols.join(" and "));
     page.fact("Plan", clean(&report.manifest.plan));
-    let times = distinct(lanes.iter().map(time));
-    match &*times {
-        [time] => page.fact("Time", format!("{time}, each")),
-        _ => lanes.iter().enumerate().for_each(|(at, lane)| {
-            let label = if at == 0 { "Time" } else { "" };
-            page.fact(label, format!("{}: {}", clean(&lane.name), time(lane)));
-        }),
-    }
     page.line("");
     page.table(&format!("l{}", "r".repeat(lanes.len())), &table(lanes));
     let notes = if lanes.iter().any(|lane| lane.summary.offered.is_some()) {
@@ -34,7 +26,7 @@ pub(super) fn write(page: &mut Page, report: &Report, lanes: &[Lane]) {
     let all: Vec<&Lane> = lanes.iter().collect();
     answers(page, report, &all);
     failures(page, &all);
-    violations(page, &all);
+    violations(page, report, &all);
     for lane in lanes {
         let name = clean(&lane.name);
         page.section(&name);
@@ -49,8 +41,13 @@ pub(super) fn write(page: &mut Page, report: &Report, lanes: &[Lane]) {
 fn table(lanes: &[Lane]) -> Vec<Vec<String>> {
     let mut table = Table { lanes, rows: Vec::new() };
     table.row("", |lane| Some(clean(&lane.name).into_owned()));
+    table.row("warm-up, not counted", |lane| length(lane.recording.warm_up_length));
+    table.row("measured", |lane| Some(units::length(lane.recording.length)));
+    table.row("drain", |lane| length(lane.recording.drain_length));
     table.row("answered", |lane| Some(format!("{}/s", units::number(lane.summary.rate))));
-    table.row("offered", |lane| lane.summary.offered.map(|rate| format!("{}/s", units::number(rate))));
+    table.row("offered", |lane| {
+        lane.summary.offered.map(|rate| format!("{}/s", units::number(rate)))
+    });
     table.row("answers", |lane| Some(units::count(lane.recording.counts.answered)));
     table.row("failed", |lane| Some(units::count(lane.recording.counts.failed)));
     table.row("never sent", |lane| counted(lane.recording.counts.unsent));
@@ -62,16 +59,17 @@ fn table(lanes: &[Lane]) -> Vec<Vec<String>> {
         table.latency("latency from plan", Series::Response);
     }
     table.latency("latency from send", Series::Service);
+    table.rows.push(vec!["phases, p50 and p99".to_owned()]);
     for series in Series::ALL {
         let Some((name, _)) = phase(series) else { continue };
-        for q in [0.5, 0.99] {
-            table.row(&format!("{name} {}", units::quantile(q)), |lane| {
-                quantile(distribution(lane, series)?, q).map(value)
-            });
-        }
+        table.row(&format!("  {name}"), |lane| {
+            let distribution = lane.summary.distribution(series)?;
+            let [p50, p99] = [0.5, 0.99].map(|q| written(distribution.quantile(q)));
+            Some(format!("{p50} {p99:>8}"))
+        });
     }
     table.row("generator busy", |lane| Some(units::percent(lane.summary.busy)));
-    table.row("per CPU second", |lane| Some(units::number(lane.summary.per_cpu)));
+    table.row("answers per CPU second", |lane| Some(units::number(lane.summary.per_cpu)));
     table.rows
 }
 
@@ -91,19 +89,27 @@ impl Table<'_> {
     }
 
     fn latency(&mut self, title: &str, series: Series) {
-        let Some(first) = self.lanes.iter().find_map(|lane| distribution(lane, series)) else { return };
+        let Some(first) = self.lanes.iter().find_map(|lane| lane.summary.distribution(series))
+        else {
+            return;
+        };
         self.rows.push(vec![title.to_owned()]);
         for q in first.quantiles.iter().filter(|it| is_shown(it)).map(|it| it.q) {
             self.row(&format!("  {}", units::quantile(q)), |lane| {
-                let it = quantile(distribution(lane, series)?, q)?;
+                let quantiles = &lane.summary.distribution(series)?.quantiles;
+                let it = quantiles.iter().find(|it| it.q == q)?;
                 Some(match it.value {
-                    Some(_) => value(it),
+                    Some(_) => written(it.value),
                     None => format!("n/a (needs {})", units::count(it.needs)),
                 })
             });
         }
-        self.row("  max", |lane| Some(units::duration(distribution(lane, series)?.max)));
+        self.row("  max", |lane| Some(units::duration(lane.summary.distribution(series)?.max)));
     }
+}
+
+fn length(nanos: Nanos) -> Option<String> {
+    (nanos > 0).then(|| units::length(nanos))
 }
 
 fn counted(count: u64) -> Option<String> {

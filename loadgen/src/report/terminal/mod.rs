@@ -8,10 +8,11 @@ use std::io;
 
 use super::Report;
 use super::units;
-pub(super) use page::{ascii, clean};
 use page::{Page, Tone};
+pub(super) use page::{ascii, clean};
 
 use crate::compare::{Comparison, Ratio};
+use crate::stats::Judged;
 
 /// How text is set.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -61,13 +62,13 @@ fn comparisons(page: &mut Page, comparisons: &[Comparison]) {
         let (base, other) = (clean(&comparison.base), clean(&comparison.other));
         page.section(&format!("{other} against {base}"));
         for ratio in &comparison.ratios {
+            let word =
+                if ratio.is_level() { ": no difference that chance does not explain" } else { "" };
             let Ratio { figure, ratio, confidence: (low, high), p_value } = ratio;
-            let apart = *low > 1.0 || *high < 1.0;
             let sentence = format!(
                 "{other} has {ratio:.2} times the {} of {base} ({low:.2}..{high:.2})",
                 clean(figure)
             );
-            let word = if apart { "" } else { ": no difference that chance does not explain" };
             page.line(format!("  {sentence}{word}; p {}", chance(*p_value)));
         }
         page.line(format!(
@@ -87,7 +88,11 @@ fn expectations(page: &mut Page, report: &Report) {
         return;
     }
     page.section("Expectations");
-    let width = report.expectations.iter().map(|judged| judged.text.chars().count()).max();
+    let text = |judged: &Judged| match report.lanes.len() {
+        0 | 1 => clean(&judged.text).into_owned(),
+        _ => format!("{}: {}", clean(&judged.lane), clean(&judged.text)),
+    };
+    let width = report.expectations.iter().map(|judged| text(judged).chars().count()).max();
     for judged in &report.expectations {
         let (word, tone) = match judged.held {
             Some(true) => ("held      ", Tone::Good),
@@ -95,7 +100,7 @@ fn expectations(page: &mut Page, report: &Report) {
             None => ("not judged", Tone::Odd),
         };
         let word = page.paint(word, tone);
-        let text = format!("{:width$}", clean(&judged.text), width = width.unwrap_or(0));
+        let text = format!("{:width$}", text(judged), width = width.unwrap_or(0));
         page.line(format!("  {word}  {text}  {}", clean(&judged.measured)));
     }
 }
