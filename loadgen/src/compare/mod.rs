@@ -146,7 +146,7 @@ mod tests {
             recording.generator_cpu = (count as f64 * service) as u64;
             recording
         };
-        LaneRecordings { blocks: (0..rounds).map(|_| block()).collect() }
+        LaneRecordings { blocks: (0..rounds).map(|_| block()).collect(), stopped: false }
     }
 
     fn load() -> Load {
