@@ -481,6 +481,95 @@ mod tests {
         assert!(received == content);
     }
 
+    /// A stream that counts the calls that a socket would make to the system.
+    struct Counting<S> {
+        inner: S,
+        reads: usize,
+        writes: usize,
+    }
+
+    impl<S: AsyncRead + Unpin> AsyncRead for Counting<S> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+            self.reads += 1;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl<S: AsyncWrite + Unpin> AsyncWrite for Counting<S> {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.writes += 1;
+            Pin::new(&mut self.inner).poll_write(cx, buf)
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bufs: &[io::IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            self.writes += 1;
+            Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            self.inner.is_write_vectored()
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.inner).poll_flush(cx)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.inner).poll_shutdown(cx)
+        }
+    }
+
+    impl<S: Stream> Stream for Counting<S> {
+        fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.inner.poll_readable(cx)
+        }
+
+        fn set_reset_on_close(&mut self) {
+            self.inner.set_reset_on_close();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_write_is_one_write_below_and_a_small_answer_one_read() {
+        let fixture = fixture();
+        let (client, server) = pair(MemoryOptions { capacity: 1 << 20, backlog: 1 });
+        let connector = fixture.connector();
+        let counting = Counting { inner: client, reads: 0, writes: 0 };
+        let (client, server) = tokio::join!(
+            connector.connect(counting, "localhost"),
+            accept(server, &fixture.acceptor)
+        );
+        let (mut client, mut server) = (client.unwrap().0, server.unwrap().0);
+        // The tickets are read with the first octets.
+        server.write_all(b"x").await.unwrap();
+        client.read_u8().await.unwrap();
+        // Up to four records of 16 KiB.
+        for size in [1, 100, 16 << 10, 60 << 10] {
+            let before = client.get_ref().writes;
+            let written = client.write(&vec![0; size]).await.unwrap();
+            client.flush().await.unwrap();
+            assert_eq!((written, client.get_ref().writes - before), (size, 1));
+        }
+        let before = client.get_ref().reads;
+        server.write_all(&[0; 1000]).await.unwrap();
+        crate::readable(&mut client).await.unwrap();
+        assert_eq!(client.read(&mut [0; 2000]).await.unwrap(), 1000);
+        assert_eq!(client.get_ref().reads - before, 1);
+    }
+
     #[tokio::test]
     async fn a_name_no_certificate_could_hold_is_refused() {
         let (client, _server) = pair(MemoryOptions::default());

@@ -20,6 +20,8 @@ mod limit;
 mod place;
 mod settings;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use limit::raise_descriptor_limit;
 pub use settings::{Settings, Trust, connect_to};

@@ -125,12 +125,16 @@ async fn connect_to(address: SocketAddr, sources: &[IpAddr], turn: usize) -> io:
     }
     socket.set_nodelay(true)?;
     let stream = socket.connect(address).await?;
-    // On one machine a client whose own port happens to be the one it connects to meets itself, if nobody listens
-    // there (RFC 9293 §3.5: simultaneous open).
-    if address.ip().is_loopback() && stream.local_addr()? == address {
+    if is_own(&stream, address)? {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
     Ok(stream)
+}
+
+/// Whether a connection's other end is itself: on one machine a client whose own port happens to be the one that it
+/// connects to meets itself, if nobody listens there (RFC 9293 §3.5: simultaneous open).
+pub(super) fn is_own(stream: &TcpStream, address: SocketAddr) -> io::Result<bool> {
+    Ok(address.ip().is_loopback() && stream.local_addr()? == address)
 }
 
 #[cfg(test)]

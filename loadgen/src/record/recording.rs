@@ -95,10 +95,7 @@ impl Recording {
             }
         }
         self.usage.extend(other.usage);
-        self.usage.sort_by_key(|usage| {
-            let &Usage { at, user, system, resident, threads, descriptors } = usage;
-            (at, user, system, resident, threads, descriptors)
-        });
+        self.usage.sort();
     }
 
     /// The slices, joined to intervals of that length: rounded to whole slices, at least one. The last may be shorter.

@@ -64,39 +64,8 @@ impl Mix {
     /// # Errors
     /// A filter that chooses nothing that could be sent, and how to mend it.
     pub fn of_cases(filter: &str, values: &Values, seed: u64) -> Result<Cases, String> {
-        let globs = globs(filter)?;
-        let cases = load_builtin(None).map_err(|errors| errors.to_string())?;
-        let mut left_out = BTreeMap::new();
-        let mut requests = Vec::new();
-        let (mut chosen, mut frames) = (0_usize, 0_usize);
-        for case in cases.iter().filter(|case| globs.is_match(case.id())) {
-            chosen += 1;
-            match &case.script {
-                AnyScript::H1(script) => match request(case, script, values) {
-                    Ok(request) => requests.push(request),
-                    Err(reason) => *left_out.entry(reason).or_default() += 1,
-                },
-                AnyScript::H2(_) => frames += 1,
-            }
-        }
-        if chosen == 0 {
-            return Err(format!(
-                "no case matches `{filter}`; write `cases:h1`, or an id like `cases:h1.chunked.*`"
-            ));
-        }
-        if frames > 0 {
-            return Err(format!(
-                "`{filter}` chooses cases of HTTP/2, which are frames of a connection of their own and no \
-                 requests; use `cases:h1`"
-            ));
-        }
-        let cases = Cases { mix: Mix::new(requests, seed), left_out };
-        if cases.mix.requests.is_empty() {
-            return Err(format!(
-                "`{filter}` chooses nothing that can be sent over and over: {cases}"
-            ));
-        }
-        Ok(cases)
+        let known = load_builtin(None).map_err(|errors| errors.to_string())?;
+        mix(&known, filter, values, seed)
     }
 }
 
@@ -112,6 +81,39 @@ impl fmt::Display for Cases {
         }
         Ok(())
     }
+}
+
+fn mix(known: &[Case], filter: &str, values: &Values, seed: u64) -> Result<Cases, String> {
+    let globs = globs(filter)?;
+    let mut left_out = BTreeMap::new();
+    let mut requests = Vec::new();
+    let (mut chosen, mut frames) = (0_usize, 0_usize);
+    for case in known.iter().filter(|case| globs.is_match(case.id())) {
+        chosen += 1;
+        match &case.script {
+            AnyScript::H1(script) => match request(case, script, values) {
+                Ok(request) => requests.push(request),
+                Err(reason) => *left_out.entry(reason).or_default() += 1,
+            },
+            AnyScript::H2(_) => frames += 1,
+        }
+    }
+    if chosen == 0 {
+        return Err(format!(
+            "no case matches `{filter}`; write `cases:h1`, or an id like `cases:h1.chunked.*`"
+        ));
+    }
+    if frames > 0 {
+        return Err(format!(
+            "`{filter}` chooses cases of HTTP/2, which are frames of a connection of their own and no \
+             requests; use `cases:h1`"
+        ));
+    }
+    let cases = Cases { mix: Mix::new(requests, seed), left_out };
+    if cases.mix.requests.is_empty() {
+        return Err(format!("`{filter}` chooses nothing that can be sent over and over: {cases}"));
+    }
+    Ok(cases)
 }
 
 /// A filter without wildcards also chooses what is below the id, as with `falconry check --filter`.
@@ -246,6 +248,13 @@ fn succeeds(script: &Script, behind: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::LazyLock;
+
+    static KNOWN: LazyLock<Vec<Case>> = LazyLock::new(|| load_builtin(None).unwrap());
+
+    fn choose(filter: &str) -> Result<Cases, String> {
+        mix(&KNOWN, filter, &values(), 1)
+    }
 
     fn values() -> Values {
         Values::reference("localhost:8080", "http")
@@ -260,25 +269,24 @@ mod tests {
     }
 
     fn error(filter: &str) -> String {
-        Mix::of_cases(filter, &values(), 1).unwrap_err()
+        choose(filter).unwrap_err()
     }
 
     #[test]
     fn the_fixtures_of_http_11_make_a_mix() {
-        let cases = Mix::of_cases("cases:h1", &values(), 1).unwrap();
+        let cases = choose("cases:h1").unwrap();
         assert!(cases.mix.requests.len() > 60, "{cases}");
         let sentence = cases.to_string();
         assert!(
             sentence.contains("cases; left out are") && sentence.contains("that may be refused")
         );
         let all = cases.left_out.values().sum::<usize>() + cases.mix.requests.len();
-        let known = load_builtin(None).unwrap();
-        assert_eq!(all, known.iter().filter(|case| case.id().starts_with("h1.")).count());
+        assert_eq!(all, KNOWN.iter().filter(|case| case.id().starts_with("h1.")).count());
     }
 
     #[test]
     fn a_request_is_the_octets_of_its_case_without_the_probe() {
-        let cases = Mix::of_cases("cases:h1.chunked.*", &values(), 1).unwrap();
+        let cases = choose("cases:h1.chunked.*").unwrap();
         let echoed = request_of(&cases, "h1.chunked.echoed");
         let octets = echoed.octets.as_deref().unwrap();
         assert!(octets.starts_with(b"POST /echo HTTP/1.1\r\nHost: localhost:8080\r\n"));
@@ -290,7 +298,7 @@ mod tests {
 
     #[test]
     fn every_request_is_whole_and_keeps_its_connection() {
-        let cases = Mix::of_cases("cases:h1", &values(), 1).unwrap();
+        let cases = choose("cases:h1").unwrap();
         for request in &cases.mix.requests {
             let mut octets = request.octets.as_deref().unwrap().to_vec();
             let (head, len) = first_request(&mut octets).unwrap();
@@ -301,17 +309,17 @@ mod tests {
 
     #[test]
     fn a_filter_chooses_ids_and_what_is_below() {
-        let cases = Mix::of_cases("cases:h1.target.query", &values(), 1).unwrap();
+        let cases = choose("cases:h1.target.query").unwrap();
         assert!(names(&cases).len() > 3);
         assert!(names(&cases).iter().all(|name| name.starts_with("h1.target.query.")));
-        let cases = Mix::of_cases("cases:*chunked.echoed", &values(), 1).unwrap();
+        let cases = choose("cases:*chunked.echoed").unwrap();
         assert_eq!(names(&cases), ["h1.chunked.echoed"]);
     }
 
     #[test]
     fn a_target_without_capabilities_is_sent_what_it_can_answer() {
         let values = Values::new("h", "http");
-        let cases = Mix::of_cases("cases:h1", &values, 1).unwrap();
+        let cases = mix(&KNOWN, "cases:h1", &values, 1).unwrap();
         assert!(!names(&cases).contains(&"h1.chunked.echoed"));
         assert!(cases.left_out.contains_key(&LeftOut::Lacking));
     }

@@ -71,6 +71,9 @@ pub(super) struct Used {
     resident: u64,
     threads: u64,
     descriptors: Option<u64>,
+    processes: u64,
+    machine: u64,
+    stolen: u64,
 }
 
 impl LaneCounts {
@@ -154,13 +157,15 @@ impl Numbers {
 
 impl Used {
     fn of(usage: &Usage) -> Self {
-        let &Usage { at, user, system, resident, threads, descriptors } = usage;
-        Self { at, user, system, resident, threads, descriptors }
+        let &Usage { at, user, system, resident, threads, descriptors, processes, machine, stolen } =
+            usage;
+        Self { at, user, system, resident, threads, descriptors, processes, machine, stolen }
     }
 
     pub(super) fn usage(self) -> Usage {
-        let Self { at, user, system, resident, threads, descriptors } = self;
-        Usage { at, user, system, resident, threads, descriptors }
+        let Self { at, user, system, resident, threads, descriptors, processes, machine, stolen } =
+            self;
+        Usage { at, user, system, resident, threads, descriptors, processes, machine, stolen }
     }
 }
 

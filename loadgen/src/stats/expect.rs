@@ -17,7 +17,7 @@
 
 use std::str::FromStr;
 
-use super::{Judged, by_status, needs, ratio, units};
+use super::{Judged, by_status, needs, quantile, ratio, units};
 use crate::clock::Nanos;
 use crate::record::Series;
 use crate::report::Lane;
@@ -248,17 +248,18 @@ impl Expectation {
         let time = |time: f64| (Some(time), units::duration(time as Nanos));
         let none = |series: Series| (None, format!("no samples of {}", series.name()));
         match self.figure {
-            Figure::Quantile(series, q) => match total(series) {
-                Some(all) if all.len() < needs(q) => {
-                    (None, format!("too few samples: {} of {}", all.len(), needs(q)))
+            Figure::Quantile(series, q) => {
+                match (total(series), quantile(&lane.recording, series, q)) {
+                    (_, Some(value)) => {
+                        let (value, words) = time(value as f64);
+                        (value, format!("{words}{}", interval(lane, series, q)))
+                    }
+                    (Some(all), None) => {
+                        (None, format!("too few samples: {} of {}", all.len(), needs(q)))
+                    }
+                    (None, None) => none(series),
                 }
-                Some(all) => {
-                    let value = all.value_at_quantile(q);
-                    let (value, words) = time(value as f64);
-                    (value, format!("{words}{}", interval(lane, series, q)))
-                }
-                None => none(series),
-            },
+            }
             Figure::Mean(series) => {
                 total(series).map_or_else(|| none(series), |all| time(all.mean()))
             }

@@ -133,7 +133,6 @@ pub struct Judged {
 pub fn summary(recording: &Recording, plan: &Plan, seed: u64) -> Summary {
     let Recording { counts, drain, .. } = recording;
     let seconds = recording.length as f64 / 1e9;
-    let answered = counts.answered.saturating_sub(drain.answered);
     let requests = counts.answered + counts.failed + counts.unsent;
     let bad = counts.failed + counts.unsent + by_status(counts, |status| status >= 400);
     let good = |counts| by_status(counts, |status| status < 400);
@@ -144,12 +143,12 @@ pub fn summary(recording: &Recording, plan: &Plan, seed: u64) -> Summary {
     });
     let mut summary = Summary {
         length: recording.length,
-        rate: ratio(answered as f64, seconds),
+        rate: rate(recording),
         offered: matches!(plan.load, Load::Open(..)).then(|| ratio(counts.planned as f64, seconds)),
         good: ratio(good(counts).saturating_sub(good(drain)) as f64, seconds),
         errors: ratio(bad as f64, requests as f64),
         received: ratio(counts.received.saturating_sub(drain.received) as f64, seconds),
-        per_cpu: ratio(answered as f64, recording.generator_cpu as f64 / 1e9),
+        per_cpu: per_cpu(recording),
         busy: ratio(recording.generator_cpu as f64 / 1e9, seconds * recording.threads as f64),
         distributions: distributions.collect(),
         verdict: Verdict::default(),
@@ -182,6 +181,27 @@ fn distribution(
         deviation: total.stdev(),
         quantiles: QUANTILES.into_iter().enumerate().map(quantile).collect(),
     }
+}
+
+/// Answers per second within the measured part.
+pub(crate) fn rate(recording: &Recording) -> f64 {
+    ratio(answered(recording), recording.length as f64 / 1e9)
+}
+
+/// Answers within the measured part per CPU second of the generator.
+pub(crate) fn per_cpu(recording: &Recording) -> f64 {
+    ratio(answered(recording), recording.generator_cpu as f64 / 1e9)
+}
+
+/// A percentile of a series, `q` in 0..=1; `None` where it has too few samples.
+pub(crate) fn quantile(recording: &Recording, series: Series, q: f64) -> Option<Nanos> {
+    let total = recording.totals.get(&series).filter(|total| total.len() >= needs(q))?;
+    Some(total.value_at_quantile(q))
+}
+
+/// Answers within the measured part.
+fn answered(recording: &Recording) -> f64 {
+    recording.counts.answered.saturating_sub(recording.drain.answered) as f64
 }
 
 /// How many samples it takes for ten to lie beyond a percentile.

@@ -8,13 +8,9 @@ use hdrhistogram::Histogram;
 use crate::clock::Nanos;
 use crate::plan::{Arrivals, End, Load, Piece, Plan, Schedule, Shard};
 use crate::protocol::Protocol;
+pub(crate) use crate::record::histogram;
 use crate::record::{Compact, Counts, Recording, Series, Slice};
 use crate::report::{Lane, Manifest, Report};
-
-/// A histogram with the bounds of recordings.
-pub(crate) fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 3_600_000_000_000, 3).unwrap()
-}
 
 /// Values as the histogram rounds them, and how often each is there.
 pub(crate) fn compact(values: impl IntoIterator<Item = Nanos>, like: &Histogram<u64>) -> Compact {
@@ -93,16 +89,9 @@ pub(crate) fn recording(parts: &[Part], open: bool) -> Recording {
         counts,
         totals: totals.into_iter().filter(|(_, total)| !total.is_empty()).collect(),
         length,
-        warm_up: Counts::default(),
-        warm_up_length: 0,
-        drain: Counts::default(),
-        drain_series: BTreeMap::new(),
-        drain_length: 0,
         generator_cpu: length / 10,
         threads: 1,
-        interrupted: false,
-        violations: BTreeMap::new(),
-        usage: Vec::new(),
+        ..Recording::default()
     }
 }
 

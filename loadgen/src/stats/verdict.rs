@@ -138,14 +138,25 @@ fn missing(summary: &Summary, recording: &Recording) -> (Option<String>, Option<
 /// More was planned than was answered, all the time.
 fn backlog(summary: &Summary, recording: &Recording) -> Option<String> {
     let offered = summary.offered?;
+    // What was never sent is counted in the last slice. It was due behind all that was sent: since the last slice with a plan.
+    let mut planned: Vec<f64> = Vec::with_capacity(recording.slices.len());
+    for slice in &recording.slices {
+        let unsent = slice.counts.unsent;
+        planned.push(slice.counts.planned.saturating_sub(unsent) as f64);
+        if unsent > 0 {
+            let behind = planned.iter().rev().take_while(|planned| **planned == 0.0).count().max(1);
+            let each = unsent as f64 / behind as f64;
+            planned.iter_mut().rev().take(behind).for_each(|planned| *planned += each);
+        }
+    }
     let mut waiting = 0.0;
     // The points in time at which slices end, in seconds, and what was planned and not yet done by then.
     let ends: Vec<(f64, f64)> = recording
         .slices
         .iter()
-        .map(|slice| {
-            let counts = &slice.counts;
-            waiting += counts.planned as f64 - counts.answered as f64 - counts.failed as f64;
+        .zip(planned)
+        .map(|(slice, planned)| {
+            waiting += planned - slice.counts.answered as f64 - slice.counts.failed as f64;
             (slice.start.saturating_add(slice.length) as f64 / 1e9, waiting)
         })
         .collect();
@@ -339,6 +350,23 @@ mod tests {
             caution.starts_with("The backlog grew by 40.0/s: 400/s were planned, 360/s answered."),
             "{caution}"
         );
+    }
+
+    #[test]
+    fn requests_that_were_never_sent_are_part_of_the_backlog() {
+        // Half of what is planned is served: by the end, what was planned in the first half.
+        let half = |slice| Part {
+            planned: if slice < 20 { 100 } else { 0 },
+            ..Part::even(50, MILLISECOND)
+        };
+        let unsent = |recording: &mut Recording| {
+            recording.counts.planned += 2_000;
+            recording.counts.unsent += 2_000;
+            recording.slices[39].counts.planned = 2_000;
+            recording.slices[39].counts.unsent = 2_000;
+        };
+        let caution = &open(half, unsent).cautions[1];
+        assert!(caution.starts_with("The backlog grew by 200/s: 400/s were planned"), "{caution}");
     }
 
     #[test]
