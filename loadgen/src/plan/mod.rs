@@ -1,27 +1,37 @@
 //! What is to be sent when: pure data and closed forms, the same on every machine.
 
+mod arrivals;
+mod check;
+mod length;
+mod rate;
 mod schedule;
 mod source;
+mod words;
 
+pub use check::PlanFault;
+pub use length::{Length, NoLength};
+pub use rate::{Rate, RateFault};
 pub use schedule::{Arrivals, Piece, Schedule};
-pub use source::{Planned, Source};
+pub use source::{Planned, Source, Unsent};
 
 use std::time::Duration;
 
-use crate::clock::Nanos;
+use crate::clock::{Nanos, nanos};
 
 /// What is to be sent when, and over how many connections.
+///
+/// Displayed, it is a line for manifests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Who decides when a request is sent.
     pub load: Load,
-    /// Part of the run in front that is not measured, under the same load as its begin.
+    /// Part of the run in front that is not measured, under the same load as its begin: the first rate of a schedule, evenly.
     pub warm_up: Duration,
-    /// Connections of the whole run, spread over the threads.
+    /// Connections of the whole plan, spread over the shards and their threads ([`Plan::connections_of`]).
     pub connections: usize,
     /// Most requests in flight on a connection: streams of HTTP/2, pipelined requests of HTTP/1.1.
     pub in_flight: usize,
-    /// Threads.
+    /// Threads of this shard.
     pub threads: usize,
     /// Requests after which a connection is closed and opened anew; none keeps it.
     pub requests_per_connection: Option<u64>,
@@ -61,8 +71,71 @@ pub struct Shard {
 }
 
 impl Plan {
-    /// When the warm-up is over.
+    /// When the warm-up is over and measuring begins.
     pub fn measured_from(&self) -> Nanos {
-        crate::clock::nanos(self.warm_up)
+        nanos(self.warm_up)
+    }
+
+    /// When measuring ends and nothing is planned any more; `None` if a count of requests decides.
+    pub fn measured_to(&self) -> Option<Nanos> {
+        let length = match &self.load {
+            Load::Closed(End::Count(_)) => return None,
+            Load::Closed(End::After(length)) => *length,
+            Load::Open(schedule, _) => schedule.length(),
+        };
+        Some(nanos(self.warm_up.saturating_add(length)))
+    }
+
+    /// Whether the clock decides when a request is sent.
+    pub fn is_open_loop(&self) -> bool {
+        matches!(self.load, Load::Open(..))
+    }
+
+    /// How many of the connections belong to a thread of this shard.
+    ///
+    /// They are dealt like the requests: first to the shards, then to the threads of each, none more than one ahead of its
+    /// neighbours. All together have [`Plan::connections`].
+    pub fn connections_of(&self, thread: usize) -> usize {
+        let shards = self.shard.count.max(1) as usize;
+        let shard = dealt(self.connections, self.shard.index as usize, shards);
+        dealt(shard, thread, self.threads.max(1))
+    }
+
+    /// Which requests belong to a thread of this shard.
+    fn share(&self, thread: usize) -> arrivals::Share {
+        let shards = u64::from(self.shard.count.max(1));
+        let first = u64::from(self.shard.index) + shards * thread as u64;
+        arrivals::Share { first, stride: shards * self.threads.max(1) as u64 }
+    }
+}
+
+/// How many of `count` things the `index`-th of `over` gets.
+fn dealt(count: usize, index: usize, over: usize) -> usize {
+    count / over + usize::from(index < count % over)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_dealt_to_shards_and_threads() {
+        let mut plan = Plan {
+            load: Load::Closed(End::Count(1)),
+            warm_up: Duration::ZERO,
+            connections: 10,
+            in_flight: 1,
+            threads: 2,
+            requests_per_connection: None,
+            drain: Duration::ZERO,
+            shard: Shard { index: 0, count: 3 },
+            seed: 0,
+        };
+        let mut dealt = Vec::new();
+        for index in 0..3 {
+            plan.shard.index = index;
+            dealt.extend((0..2).map(|thread| plan.connections_of(thread)));
+        }
+        assert_eq!(dealt, [2, 2, 2, 1, 2, 1]);
     }
 }

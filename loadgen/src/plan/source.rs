@@ -1,42 +1,336 @@
 //! The requests that a worker has still to send.
 
+use std::collections::VecDeque;
+
+use super::arrivals::{Cursor, Share};
+use super::{Arrivals, End, Load, Plan, Schedule};
 use crate::clock::Nanos;
 
 /// A request that is due.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Planned {
-    /// When it is to be sent; in a closed loop, when it was asked for.
+    /// When it is to be sent, on the run's clock; in a closed loop, when it was asked for.
     pub at: Nanos,
-    /// Its number in the whole plan, from 0, whatever thread or shard sends it.
+    /// Its number in the whole plan, from 0, whatever thread or shard sends it. The warm-up counts its own, from 0 too.
     pub number: u64,
     /// Whether it counts; false in the warm-up.
     pub measured: bool,
 }
 
+/// What was due and never sent.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Unsent {
+    /// Measured requests that nobody took.
+    pub waiting: u64,
+    /// Measured requests that were taken, put back, and not taken again.
+    pub put_back: u64,
+}
+
 /// The requests that one worker has still to send. Its connections share it.
+///
+/// Times are the run's: the warm-up begins at 0, the measured part at [`Plan::measured_from`].
 #[derive(Debug)]
-pub struct Source {}
+pub struct Source {
+    /// Taken before anything else, oldest first.
+    put_back: VecDeque<Planned>,
+    /// When nothing is given any more: [`GRACE`] behind the end of an open loop.
+    closes: Nanos,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Closed(Closed),
+    Open(Box<Open>),
+}
+
+/// As many as are asked for.
+#[derive(Debug)]
+struct Closed {
+    measured_from: Nanos,
+    warm_up: u64,
+    number: u64,
+    stride: u64,
+    /// No number at or above it is sent.
+    limit: u64,
+}
+
+/// What the schedule says.
+#[derive(Debug)]
+struct Open {
+    warm_up: Cursor,
+    schedule: Cursor,
+    end: Nanos,
+}
+
+/// How long behind the end what was due before is still given.
+///
+/// A worker that wakes a little late must not leave the last requests of the plan unsent; a real backlog is longer by far.
+const GRACE: Nanos = 10_000_000;
+
+/// Room for what is put back without allocating.
+const PUT_BACK: usize = 256;
 
 impl Source {
+    /// What thread `thread` of this shard sends of the plan.
+    ///
+    /// Thread w of W in shard i of n sends the numbers that leave i + n·w when divided by n·W. So a shard sends the same
+    /// however many threads it has.
+    pub fn new(plan: &Plan, thread: usize) -> Self {
+        let share = plan.share(thread);
+        let measured_from = plan.measured_from();
+        let end = plan.measured_to().unwrap_or(Nanos::MAX);
+        let (kind, closes) = match &plan.load {
+            Load::Closed(until) => {
+                let limit = match until {
+                    End::After(_) => u64::MAX,
+                    End::Count(count) => *count,
+                };
+                let Share { first, stride } = share;
+                let closed = Closed { measured_from, warm_up: first, number: first, stride, limit };
+                (Kind::Closed(closed), end)
+            }
+            Load::Open(schedule, arrivals) => {
+                let rate = schedule.pieces.first().map_or(0.0, |piece| piece.from);
+                let steady = Schedule::constant(rate, plan.warm_up);
+                let warm_up = Cursor::new(&steady, 0, share, Arrivals::Constant, 0);
+                let schedule = Cursor::new(schedule, measured_from, share, *arrivals, plan.seed);
+                let open = Box::new(Open { warm_up, schedule, end });
+                (Kind::Open(open), end.saturating_add(GRACE))
+            }
+        };
+        Self { put_back: VecDeque::with_capacity(PUT_BACK), closes, kind }
+    }
+
     /// The next request that is due, if there is one.
+    ///
+    /// In an open loop they come by planned time; in a closed one whenever asked for. None is given once the run is over:
+    /// what is due then stays and is told by [`Source::unsent`].
+    #[inline]
     pub fn take(&mut self, now: Nanos) -> Option<Planned> {
-        let _ = now;
-        None
+        if now >= self.closes {
+            return None;
+        }
+        if !self.put_back.is_empty() {
+            return self.put_back.pop_front();
+        }
+        match &mut self.kind {
+            Kind::Closed(closed) => closed.take(now),
+            Kind::Open(open) => open.take(now),
+        }
     }
 
     /// Puts back what the server surely did not process, to be taken again before anything else.
+    ///
+    /// It keeps its planned time: that it waited is part of its response time.
     pub fn put_back(&mut self, planned: Planned) {
-        let _ = planned;
+        self.put_back.push_back(planned);
     }
 
-    /// When the next request will be due; `None` if that depends on nothing but capacity, or nothing is left.
+    /// When the next request will be due, in the past if one is waiting; `None` if that depends on nothing but capacity (closed
+    /// loop), or nothing is left.
+    #[inline]
     pub fn next_due(&self) -> Option<Nanos> {
-        None
+        match &self.kind {
+            Kind::Closed(_) => None,
+            Kind::Open(open) => {
+                let first = self.put_back.front().map(|planned| planned.at);
+                first.or(open.warm_up.at()).or(open.schedule.at())
+            }
+        }
     }
 
-    /// Whether nothing will be due any more.
+    /// Whether nothing will be given any more, unless something is put back before the run is over.
     pub fn is_exhausted(&self, now: Nanos) -> bool {
-        let _ = now;
-        true
+        let left = match &self.kind {
+            Kind::Closed(closed) => now < closed.measured_from || closed.number < closed.limit,
+            Kind::Open(open) => open.warm_up.at().or(open.schedule.at()).is_some(),
+        };
+        now >= self.closes || (!left && self.put_back.is_empty())
+    }
+
+    /// What was due by `now`, or by the end if that was before, and has not been taken. The warm-up is not counted.
+    ///
+    /// Cost: with Poisson arrivals some nanoseconds for each request of the whole plan that was due since.
+    pub fn unsent(&self, now: Nanos) -> Unsent {
+        let waiting = match &self.kind {
+            Kind::Closed(_) => 0,
+            Kind::Open(open) => open.schedule.count_before(now.saturating_add(1).min(open.end)),
+        };
+        let put_back = self.put_back.iter().filter(|planned| planned.measured).count();
+        Unsent { waiting, put_back: put_back as u64 }
+    }
+}
+
+impl Closed {
+    #[inline]
+    fn take(&mut self, now: Nanos) -> Option<Planned> {
+        let measured = now >= self.measured_from;
+        let next = if measured { &mut self.number } else { &mut self.warm_up };
+        let number = *next;
+        if measured && number >= self.limit {
+            return None;
+        }
+        *next = number.wrapping_add(self.stride);
+        Some(Planned { at: now, number, measured })
+    }
+}
+
+impl Open {
+    #[inline]
+    fn take(&mut self, now: Nanos) -> Option<Planned> {
+        let measured = self.warm_up.at().is_none();
+        let cursor = if measured { &mut self.schedule } else { &mut self.warm_up };
+        let at = cursor.at().filter(|at| *at <= now)?;
+        let number = cursor.number();
+        cursor.advance();
+        Some(Planned { at, number, measured })
+    }
+}
+
+impl Unsent {
+    /// Both together.
+    pub fn total(self) -> u64 {
+        self.waiting.saturating_add(self.put_back)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::Shard;
+    use super::*;
+
+    const SECOND: Nanos = 1_000_000_000;
+
+    fn plan(load: Load) -> Plan {
+        Plan {
+            load,
+            warm_up: Duration::ZERO,
+            connections: 100,
+            in_flight: 1,
+            threads: 1,
+            requests_per_connection: None,
+            drain: Duration::ZERO,
+            shard: Shard { index: 0, count: 1 },
+            seed: 1,
+        }
+    }
+
+    fn open(rate: &str) -> Plan {
+        plan(Load::Open(rate.parse().expect(rate), Arrivals::Constant))
+    }
+
+    fn drained(source: &mut Source, now: Nanos) -> Vec<Planned> {
+        std::iter::from_fn(|| source.take(now)).collect()
+    }
+
+    #[test]
+    fn an_open_loop_gives_what_is_due_and_says_when_the_next_is() {
+        let mut source = Source::new(&open("10/s for 1s"), 0);
+        assert_eq!(source.next_due(), Some(SECOND / 20));
+        assert_eq!(source.take(SECOND / 20 - 1), None);
+        let first = Planned { at: SECOND / 20, number: 0, measured: true };
+        assert_eq!(source.take(SECOND / 20), Some(first));
+        assert_eq!(source.take(SECOND / 20), None);
+        assert_eq!(drained(&mut source, SECOND - 1).len(), 9);
+        assert_eq!(source.next_due(), None);
+        assert!(source.is_exhausted(SECOND - 1));
+    }
+
+    #[test]
+    fn what_is_due_shortly_before_the_end_is_given_shortly_after_it() {
+        let mut source = Source::new(&open("10/s for 1s"), 0);
+        assert!(source.take(SECOND + GRACE - 1).is_some());
+        assert!(!source.is_exhausted(SECOND + GRACE - 1));
+        assert_eq!(source.take(SECOND + GRACE), None);
+        assert!(source.is_exhausted(SECOND + GRACE));
+        assert_eq!(source.unsent(SECOND + GRACE), Unsent { waiting: 9, put_back: 0 });
+    }
+
+    #[test]
+    fn only_what_is_due_by_now_is_unsent() {
+        let mut source = Source::new(&open("10/s for 1s"), 0);
+        assert_eq!(source.unsent(SECOND / 20 - 1).total(), 0);
+        assert_eq!(source.unsent(SECOND / 20).total(), 1);
+        let planned = source.take(SECOND / 20).expect("due");
+        assert_eq!(source.unsent(SECOND / 20).total(), 0);
+        source.put_back(planned);
+        assert_eq!(source.unsent(SECOND / 2), Unsent { waiting: 4, put_back: 1 });
+    }
+
+    #[test]
+    fn what_was_put_back_is_taken_first_with_its_planned_time() {
+        for mut source in [
+            Source::new(&open("10/s for 1s"), 0),
+            Source::new(&plan(Load::Closed(End::Count(3))), 0),
+        ] {
+            let now = SECOND / 2;
+            let first = source.take(now).expect("first");
+            let second = source.take(now).expect("second");
+            source.put_back(first);
+            source.put_back(second);
+            assert!(!source.is_exhausted(now));
+            assert_eq!(source.take(now), Some(first));
+            assert_eq!(source.take(now), Some(second));
+            assert_eq!(source.take(now).map(|planned| planned.number), Some(2));
+        }
+    }
+
+    #[test]
+    fn the_warm_up_of_an_open_loop_has_the_first_rate_of_its_schedule() {
+        let mut plan = open("10..100/s for 1s");
+        plan.warm_up = Duration::from_secs(2);
+        let mut source = Source::new(&plan, 0);
+        let all = drained(&mut source, 3 * SECOND);
+        let (measured, warm_up): (Vec<Planned>, Vec<Planned>) =
+            all.into_iter().partition(|planned| planned.measured);
+        assert_eq!((warm_up.len(), measured.len()), (20, 55));
+        assert!(warm_up.iter().all(|planned| planned.at < 2 * SECOND));
+        assert!(measured.iter().all(|planned| (2 * SECOND..3 * SECOND).contains(&planned.at)));
+        for part in [warm_up, measured] {
+            assert!(part.iter().map(|planned| planned.number).eq(0..part.len() as u64));
+        }
+    }
+
+    #[test]
+    fn a_closed_loop_by_duration_gives_until_its_end() {
+        let mut plan = plan(Load::Closed(End::After(Duration::from_secs(1))));
+        plan.warm_up = Duration::from_secs(1);
+        let mut source = Source::new(&plan, 0);
+        assert_eq!(source.take(5), Some(Planned { at: 5, number: 0, measured: false }));
+        assert_eq!(source.take(SECOND), Some(Planned { at: SECOND, number: 0, measured: true }));
+        assert_eq!(source.next_due(), None);
+        assert!(!source.is_exhausted(2 * SECOND - 1));
+        assert!(source.take(2 * SECOND - 1).is_some());
+        assert_eq!(source.take(2 * SECOND), None);
+        assert!(source.is_exhausted(2 * SECOND));
+        assert_eq!(source.unsent(2 * SECOND), Unsent::default());
+    }
+
+    #[test]
+    fn a_count_is_split_exactly_and_the_warm_up_is_not_in_it() {
+        for (count, shards, threads) in [(1000, 3, 4), (1, 2, 2), (7, 1, 8), (12, 3, 4)] {
+            let mut numbers = Vec::new();
+            for index in 0..shards {
+                let mut plan = plan(Load::Closed(End::Count(count)));
+                plan.warm_up = Duration::from_secs(1);
+                plan.threads = threads;
+                plan.shard = Shard { index, count: shards };
+                for thread in 0..threads {
+                    let mut source = Source::new(&plan, thread);
+                    for _ in 0..50 {
+                        assert!(source.take(0).is_some_and(|planned| !planned.measured));
+                    }
+                    assert!(!source.is_exhausted(0));
+                    numbers
+                        .extend(drained(&mut source, SECOND).iter().map(|planned| planned.number));
+                    assert!(source.is_exhausted(SECOND));
+                }
+            }
+            numbers.sort_unstable();
+            assert!(numbers.into_iter().eq(0..count));
+        }
     }
 }

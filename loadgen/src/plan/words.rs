@@ -1,0 +1,117 @@
+//! A plan in words, and its hash.
+
+use std::fmt::{self, Write};
+
+use super::length::Length;
+use super::{End, Load, Plan};
+
+impl Plan {
+    /// A hash by which shards know that they belong to one plan: the same on every machine and in every process.
+    ///
+    /// In it are the load with its arrivals, warm-up, connections, requests in flight and per connection, the drain, the
+    /// number of shards and the seed. Not in it are which shard this is and its threads, which change nothing of what all
+    /// shards send together. Target, requests and protocol are no part of a plan.
+    pub fn hash(&self) -> u64 {
+        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+        // The number in front changes when the form of the line does, or what it means.
+        let written = write!(hash, "1; {self}; {} shards", self.shard.count);
+        debug_assert!(written.is_ok(), "nothing fails to be hashed");
+        hash.0
+    }
+}
+
+impl fmt::Display for Plan {
+    /// All but shard and threads.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.load)?;
+        write!(f, "; {} connections, {} in flight each", self.connections, self.in_flight)?;
+        if let Some(requests) = self.requests_per_connection {
+            write!(f, ", {requests} requests each")?;
+        }
+        write!(f, "; warm-up {}, drain {}", Length(self.warm_up), Length(self.drain))?;
+        write!(f, "; seed {}", self.seed)
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(End::After(length)) => write!(f, "closed loop for {}", Length(*length)),
+            Self::Closed(End::Count(count)) => write!(f, "closed loop of {count} requests"),
+            Self::Open(schedule, arrivals) => {
+                write!(f, "open loop, {schedule}, {} arrivals", arrivals.name())
+            }
+        }
+    }
+}
+
+/// FNV-1a of 64 bits.
+struct Fnv(u64);
+
+impl fmt::Write for Fnv {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for octet in text.bytes() {
+            self.0 = (self.0 ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use super::super::{Arrivals, Shard};
+    use super::*;
+
+    fn plan() -> Plan {
+        Plan {
+            load: Load::Open("100..2000/s for 60s".parse().expect("rate"), Arrivals::Constant),
+            warm_up: Duration::from_secs(5),
+            connections: 64,
+            in_flight: 8,
+            threads: 2,
+            requests_per_connection: None,
+            drain: Duration::from_millis(500),
+            shard: Shard { index: 0, count: 2 },
+            seed: 7,
+        }
+    }
+
+    #[test]
+    fn a_plan_reads_as_a_line() {
+        assert_eq!(
+            plan().to_string(),
+            "open loop, 100..2000/s for 60s, constant arrivals; 64 connections, 8 in flight each; \
+             warm-up 5s, drain 500ms; seed 7"
+        );
+    }
+
+    #[test]
+    fn the_hash_never_changes() {
+        assert_eq!(plan().hash(), 0xea6a_9e08_2ea3_46f2);
+        let other = Plan { threads: 5, shard: Shard { index: 1, count: 2 }, ..plan() };
+        assert_eq!(other.hash(), plan().hash());
+    }
+
+    #[test]
+    fn plans_that_send_otherwise_have_other_hashes() {
+        let poisson = Load::Open("100..2000/s for 60s".parse().expect("rate"), Arrivals::Poisson);
+        let plans = [
+            plan(),
+            Plan { load: poisson, ..plan() },
+            Plan { load: Load::Closed(End::Count(60)), ..plan() },
+            Plan { load: Load::Closed(End::After(Duration::from_secs(60))), ..plan() },
+            Plan { warm_up: Duration::ZERO, ..plan() },
+            Plan { connections: 65, ..plan() },
+            Plan { in_flight: 9, ..plan() },
+            Plan { requests_per_connection: Some(1), ..plan() },
+            Plan { drain: Duration::ZERO, ..plan() },
+            Plan { shard: Shard { index: 0, count: 3 }, ..plan() },
+            Plan { seed: 8, ..plan() },
+        ];
+        let hashes: BTreeSet<u64> = plans.iter().map(Plan::hash).collect();
+        assert_eq!(hashes.len(), plans.len());
+    }
+}
