@@ -199,6 +199,19 @@ pub(crate) fn embedded() -> Result<(Running, Vec<String>)> {
     Ok((running, targets))
 }
 
+/// The reference server inside this process, for `load` without a target: on a free loopback port in the clear, with
+/// the limits of `falconry serve`. Gives its URL.
+pub(crate) fn embedded_for_load(threads: usize) -> Result<(Running, String)> {
+    let address = "http://127.0.0.1:0".parse().context("the embedded server's own address")?;
+    let running = Server::new(reference::application(ReferenceOptions::default()))
+        .threads(threads)
+        .listen(Endpoint::new(address))
+        .start()
+        .context("the embedded server could not start")?;
+    let url = running.endpoints().first().map(ToString::to_string);
+    Ok((running, url.context("the embedded server listens nowhere")?))
+}
+
 fn limits(args: &ServeArgs) -> Limits {
     let rate = (args.min_rate > 0)
         .then(|| DataRate { octets_per_sec: args.min_rate, grace: Duration::from_secs(5) });

@@ -3,44 +3,37 @@
 use std::fmt;
 use std::str::FromStr;
 
-use falconry_transport::Target as Place;
+use falconry_transport::{Origin, Target as Place};
 
 /// A target: `http://host:port`, `https://host`, `host:port` or `unix:PATH`.
 #[derive(Clone, Debug)]
-pub struct Target {
-    place: Place,
-    https: bool,
-    authority: String,
-}
+pub struct Target(Origin);
 
 impl Target {
     /// Where to connect to.
     pub fn place(&self) -> &Place {
-        &self.place
+        self.0.place()
     }
 
     /// `http` or `https`.
     pub fn scheme(&self) -> &'static str {
-        if self.https { "https" } else { "http" }
+        self.0.scheme().name()
     }
 
     /// The authority as a client puts it into Host: without the port where it is the scheme's own.
     pub fn authority(&self) -> &str {
-        &self.authority
+        self.0.authority()
     }
 
     /// The name to ask for by TLS; `None` where there is no TLS.
     pub fn tls_name(&self) -> Option<&str> {
-        match &self.place {
-            Place::Tcp(host, _) if self.https => Some(host),
-            _ => None,
-        }
+        self.0.tls_name()
     }
 
     /// The command that connects standard input and output to it, for reproductions.
     pub fn shell(&self) -> String {
-        match &self.place {
-            Place::Tcp(host, port) if self.https => {
+        match self.place() {
+            Place::Tcp(host, port) if self.tls_name().is_some() => {
                 let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
                 format!("openssl s_client -quiet -connect {host}:{port}")
             }
@@ -58,72 +51,20 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mend = "write http://host:port, https://host:port, host:port or unix:PATH";
-        if let Some(path) = text.strip_prefix("unix:") {
-            if path.is_empty() {
-                return Err("unix: names no path; write unix:/run/server.sock, say".into());
-            }
-            #[cfg(unix)]
-            return Ok(Self {
-                place: Place::Unix(path.into()),
-                https: false,
-                authority: "localhost".into(),
-            });
-            #[cfg(not(unix))]
-            return Err("this system has no Unix domain sockets".into());
+        let (origin, behind) = Origin::split(text).map_err(|error| error.to_string())?;
+        match behind {
+            "" | "/" => Ok(Self(origin)),
+            path => Err(format!(
+                "a target ends with the port; drop `{path}`, and name paths in a --caps file"
+            )),
         }
-        let (https, rest) = match text.split_once("://") {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
-            Some((scheme, _)) => return Err(format!("`{scheme}` is no scheme to check; {mend}")),
-            None => (false, text),
-        };
-        let authority = match rest.split_once('/') {
-            None => rest,
-            Some((authority, "")) => authority,
-            Some((_, path)) => {
-                return Err(format!(
-                    "a target ends with the port; drop `/{path}`, and name paths in a --caps file"
-                ));
-            }
-        };
-        if let Some((_, host)) = authority.rsplit_once('@') {
-            return Err(format!("a target has no user name; write `{host}` alone"));
-        }
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-            _ => (authority, None),
-        };
-        let default = if https { 443 } else { 80 };
-        let port = match port {
-            None if text == rest => return Err(format!("`{text}` has no port; {mend}")),
-            None => default,
-            Some(port) => match port.parse::<u16>() {
-                Ok(port) if port > 0 => port,
-                _ => return Err(format!("`{port}` is no port; {mend}")),
-            },
-        };
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let good = |host: &str| {
-            !host.is_empty()
-                && host.bytes().all(|b| b.is_ascii_graphic() && !b"/?#@[]'\"".contains(&b))
-        };
-        if !good(bare.unwrap_or(host)) || (bare.is_none() && host.contains(':')) {
-            return Err(format!("`{host}` is no host; {mend}"));
-        }
-        let authority = if port == default { host.to_owned() } else { format!("{host}:{port}") };
-        Ok(Self { place: Place::Tcp(bare.unwrap_or(host).to_owned(), port), https, authority })
     }
 }
 
 /// As a URL, or `unix:PATH`.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.place {
-            #[cfg(unix)]
-            Place::Unix(path) => write!(f, "unix:{}", path.display()),
-            _ => write!(f, "{}://{}", self.scheme(), self.authority),
-        }
+        self.0.fmt(f)
     }
 }
 
@@ -159,7 +100,7 @@ mod tests {
             ("http://", "host"),
             ("::1", "host"),
             ("unix:", "path"),
-            ("", "port"),
+            ("", "host"),
         ] {
             let error = text.parse::<Target>().unwrap_err();
             assert!(error.contains(word), "{text}: {error}");

@@ -124,10 +124,10 @@ impl Failure {
                     Some("nobody listens there: start the server, or correct the port")
                 }
                 // The range of local ports and a minute in TIME_WAIT: 28232 ports / 60 s.
-                ("EADDRNOTAVAIL", Phase::Connect) => Some(
+                ("EADDRNOTAVAIL" | "EADDRINUSE", Phase::Connect) => Some(
                     "no local port is free: Linux gives 28232 to one target and keeps each for a minute after the close, \
-                     enough for 470 new connections a second; keep connections open, name several source addresses \
-                     (--bind), or widen net.ipv4.ip_local_port_range",
+                     enough for 470 new connections a second; keep connections open, name several addresses of this \
+                     machine by --bind, or widen net.ipv4.ip_local_port_range",
                 ),
                 ("EMFILE", _) => Some(
                     "every connection takes a descriptor of the process: raise `ulimit -n` above the number of \
@@ -151,9 +151,11 @@ impl Failure {
             Cause::NameServer => {
                 Some("check the network and /etc/resolv.conf, or name an address by --connect-to")
             }
-            Cause::Certificate(CertificateFault::UnknownIssuer | CertificateFault::Other) => {
-                Some("name its authority by --cacert, or take any certificate by --insecure")
-            }
+            Cause::Certificate(
+                CertificateFault::UnknownIssuer
+                | CertificateFault::BadSignature
+                | CertificateFault::Other,
+            ) => Some("name its authority by --cacert, or take any certificate by --insecure"),
             Cause::Certificate(CertificateFault::WrongName) => Some(
                 "ask for the name that it is made out for by --sni, or take any certificate by --insecure",
             ),

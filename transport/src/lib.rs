@@ -13,6 +13,7 @@ pub mod accept;
 pub mod block;
 mod endpoint;
 pub mod memory;
+mod origin;
 pub mod pipe;
 pub mod tcp;
 pub mod tls;
@@ -21,6 +22,7 @@ pub mod unix;
 
 pub use block::Block;
 pub use endpoint::{Endpoint, ListenAddress, ListenAddressError, Place, Scheme};
+pub use origin::{Origin, OriginError};
 
 use std::io;
 use std::pin::Pin;

@@ -8,12 +8,15 @@
 //! there are octets for the application.
 
 mod client;
+mod identity;
+mod key_log;
 mod server;
 
-pub use client::{ClientOptions, Connector, Trust};
+pub use client::{ClientOptions, Connector, Trust, is_server_name};
+pub use identity::{Identity, TlsConfigError};
 pub use server::{
-    Acceptor, DEFAULT_HANDSHAKE_TIMEOUT, DevelopmentCertificate, ServerConfig, TlsConfigError,
-    accept, development_certificate,
+    Acceptor, DEFAULT_HANDSHAKE_TIMEOUT, DevelopmentCertificate, ServerConfig, accept,
+    development_certificate,
 };
 
 use std::fmt;
@@ -323,6 +326,67 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn without_resumption_every_handshake_is_a_full_one() {
+        let fixture = fixture();
+        let mut options = fixture.options();
+        options.resume = false;
+        let connector = Connector::new(options).unwrap();
+        for _ in 0..2 {
+            let (client, server) = fixture.shake(&connector, "localhost").await;
+            let ((mut client, _), (mut server, info)) = (client.unwrap(), server.unwrap());
+            assert!(!info.resumed);
+            server.write_all(b"x").await.unwrap();
+            client.read_u8().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_shows_its_certificate_where_one_is_asked_for() {
+        let server = development_certificate().unwrap();
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let mut params = rcgen::CertificateParams::new(vec!["client".to_owned()]).unwrap();
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.self_signed(&key).unwrap().pem();
+        let config = server.server_config().unwrap();
+        let fixture = Fixture {
+            acceptor: config.client_authorities(certificate.clone().into_bytes()).build().unwrap(),
+            certificate_pem: server.certificate_pem,
+        };
+        let (_, refused) = fixture.shake(&fixture.connector(), "localhost").await;
+        assert!(matches!(refused, Err(TlsError::Protocol(_))), "{refused:?}");
+        let mut options = fixture.options();
+        let key = key.serialize_pem();
+        options.identity =
+            Some(Identity::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap());
+        let (client, server) = fixture.shake(&Connector::new(options).unwrap(), "localhost").await;
+        assert!(client.is_ok() && server.is_ok(), "{client:?} {server:?}");
+    }
+
+    #[tokio::test]
+    async fn a_key_log_has_lines_of_the_known_labels() {
+        let fixture = fixture();
+        let path = std::env::temp_dir().join(format!("falconry-keys-{}", std::process::id()));
+        let mut options = fixture.options();
+        options.key_log = Some(path.clone());
+        let connector = Connector::new(options).unwrap();
+        let (client, _server) = fixture.shake(&connector, "localhost").await;
+        client.unwrap();
+        let log = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        for line in log.lines() {
+            let words: Vec<_> = line.split(' ').collect();
+            let hex = |word: &str| word.bytes().all(|octet| octet.is_ascii_hexdigit());
+            assert!(matches!(words[..], [_, r, s] if r.len() == 64 && hex(r) && hex(s)), "{line}");
+        }
+        assert!(log.lines().any(|line| line.starts_with("CLIENT_TRAFFIC_SECRET_0 ")), "{log}");
+
+        let mut options = fixture.options();
+        options.key_log = Some(std::env::temp_dir());
+        let error = Connector::new(options).unwrap_err();
+        assert!(matches!(error, TlsConfigError::KeyLog { .. }), "{error}");
+    }
+
+    #[tokio::test]
     async fn a_client_without_a_common_protocol_is_refused() {
         let fixture = fixture();
         let mut options = fixture.options();
@@ -415,6 +479,95 @@ mod tests {
         let (_, result) = tokio::join!(send, server.read_to_end(&mut received));
         result.unwrap();
         assert!(received == content);
+    }
+
+    /// A stream that counts the calls that a socket would make to the system.
+    struct Counting<S> {
+        inner: S,
+        reads: usize,
+        writes: usize,
+    }
+
+    impl<S: AsyncRead + Unpin> AsyncRead for Counting<S> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+            self.reads += 1;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl<S: AsyncWrite + Unpin> AsyncWrite for Counting<S> {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.writes += 1;
+            Pin::new(&mut self.inner).poll_write(cx, buf)
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bufs: &[io::IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            self.writes += 1;
+            Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            self.inner.is_write_vectored()
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.inner).poll_flush(cx)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.inner).poll_shutdown(cx)
+        }
+    }
+
+    impl<S: Stream> Stream for Counting<S> {
+        fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.inner.poll_readable(cx)
+        }
+
+        fn set_reset_on_close(&mut self) {
+            self.inner.set_reset_on_close();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_write_is_one_write_below_and_a_small_answer_one_read() {
+        let fixture = fixture();
+        let (client, server) = pair(MemoryOptions { capacity: 1 << 20, backlog: 1 });
+        let connector = fixture.connector();
+        let counting = Counting { inner: client, reads: 0, writes: 0 };
+        let (client, server) = tokio::join!(
+            connector.connect(counting, "localhost"),
+            accept(server, &fixture.acceptor)
+        );
+        let (mut client, mut server) = (client.unwrap().0, server.unwrap().0);
+        // The tickets are read with the first octets.
+        server.write_all(b"x").await.unwrap();
+        client.read_u8().await.unwrap();
+        // Up to four records of 16 KiB.
+        for size in [1, 100, 16 << 10, 60 << 10] {
+            let before = client.get_ref().writes;
+            let written = client.write(&vec![0; size]).await.unwrap();
+            client.flush().await.unwrap();
+            assert_eq!((written, client.get_ref().writes - before), (size, 1));
+        }
+        let before = client.get_ref().reads;
+        server.write_all(&[0; 1000]).await.unwrap();
+        crate::readable(&mut client).await.unwrap();
+        assert_eq!(client.read(&mut [0; 2000]).await.unwrap(), 1000);
+        assert_eq!(client.get_ref().reads - before, 1);
     }
 
     #[tokio::test]

@@ -102,6 +102,8 @@ pub(super) struct Leg {
     end_count: f64,
     from: f64,
     slope: f64,
+    /// Nanoseconds from one request to the next at the first rate.
+    gap: f64,
 }
 
 /// The pieces of a schedule made ready, but for those in which nothing is due.
@@ -115,7 +117,7 @@ pub(super) fn legs(schedule: &Schedule) -> Vec<Leg> {
         if end_count > count {
             let last = length.saturating_sub(1);
             let (from, slope) = (piece.from, piece.slope());
-            legs.push(Leg { begin, last, count, end_count, from, slope });
+            legs.push(Leg { begin, last, count, end_count, from, slope, gap: 1e9 / from });
         }
         begin = begin.saturating_add(length);
         count = end_count;
@@ -134,15 +136,15 @@ impl Leg {
     /// Good to a nanosecond, or to the rounding of an `f64` in long schedules; ascending with `count` to the same measure.
     pub(super) fn time_of(&self, count: f64) -> Nanos {
         let count = count - self.count;
-        let seconds = if self.slope == 0.0 {
-            count / self.from
+        let nanos = if self.slope == 0.0 {
+            count * self.gap
         } else {
             // The root of `from·t + slope·t²/2 = count` in the form that subtracts nothing from nearly the same.
             let square = self.from * self.from + 2.0 * self.slope * count;
-            2.0 * count / (self.from + square.max(0.0).sqrt())
+            2e9 * count / (self.from + square.max(0.0).sqrt())
         };
-        // Saturates: a float that is out of range becomes the nearest integer.
-        self.begin.saturating_add(((seconds * 1e9).round() as Nanos).min(self.last))
+        // Rounds, and saturates: a float that is out of range becomes the nearest integer.
+        self.begin.saturating_add(((nanos + 0.5) as Nanos).min(self.last))
     }
 
     /// The integral at the end.

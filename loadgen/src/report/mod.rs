@@ -1,5 +1,7 @@
 //! The forms of a report. All are made from one [`Report`]; none computes a number of its own.
 
+pub mod junit;
+
 use std::collections::BTreeMap;
 
 use crate::compare::Comparison;
@@ -48,6 +50,8 @@ pub struct Manifest {
     pub seed: u64,
     /// The plan in words: `open loop, 2000/s for 30s, 64 connections, 2 threads`.
     pub plan: String,
+    /// Whether every response was held against the passive rules (`--verify`).
+    pub verified: bool,
     /// Machine and settings by name, in order of names: `cpu`, `cores`, `kernel`, `descriptors`, `h2 window`…
     pub facts: BTreeMap<String, String>,
 }

@@ -1,21 +1,53 @@
 //! What is sent.
+//!
+//! [`Options`] are what the command line says about all requests, [`List`] a file of several, [`cases`] the
+//! accepted fixtures; each makes a [`Mix`]. `docs/load-requests.md` has the formats.
+//!
+//! Which request of the mix the plan's request `number` is, and what its holes ([`Part`]) give, is a function of
+//! the seed and that number: shards and threads agree without talking.
+
+pub mod cases;
+mod list;
+mod options;
+mod origin;
+mod random;
+mod text;
+mod weights;
+
+pub use list::List;
+pub use options::{Content, Options};
+pub use origin::Origin;
+pub use text::{Part, Text};
 
 use bytes::Bytes;
 use falconry_wire::method::Method;
+use weights::Weights;
 
 /// What a run sends: requests and their weights.
 #[derive(Clone, Debug)]
 pub struct Mix {
     /// The requests, each with its weight, at least one.
     pub requests: Vec<Request>,
+    weights: Weights,
+    seed: u64,
 }
 
 impl Mix {
+    /// A mix of those requests, chosen from by their weights; what weighs nothing is never sent.
+    pub fn new(requests: Vec<Request>, seed: u64) -> Self {
+        let weights = Weights::new(requests.iter().map(|request| request.weight));
+        Self { requests, weights, seed }
+    }
+
     /// Which request the plan's request `number` is: the same on every machine for one seed.
     #[inline]
     pub fn pick(&self, number: u64) -> usize {
-        let _ = number;
-        0
+        self.weights.pick(self.seed, number)
+    }
+
+    /// The seed of the choice, meant for the holes as well.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 }
 
@@ -44,32 +76,48 @@ pub struct Request {
     pub weight: u32,
 }
 
-/// Octets with holes that are filled in for each request.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Text {
-    /// In order; one fixed part, or none, if there are no holes.
-    pub parts: Vec<Part>,
-}
-
-/// A part of a [`Text`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Part {
-    /// As it is.
-    Fixed(Bytes),
-    /// The number of the request in the plan.
-    Number,
-    /// A number from the range, uniformly; a function of seed and request number.
-    Random(std::ops::Range<u64>),
-}
-
-impl Text {
-    /// Whether it is the same for every request.
+impl Request {
+    /// Whether it is sent in the same octets every time.
     pub fn is_fixed(&self) -> bool {
-        self.parts.iter().all(|part| matches!(part, Part::Fixed(_)))
+        let texts = [&self.path, &self.content];
+        self.octets.is_some()
+            || texts.into_iter().chain(self.fields.iter().map(|(_, text)| text)).all(Text::is_fixed)
+    }
+}
+
+/// The places of a request's texts; fields follow in their order.
+mod place {
+    pub(super) const PATH: u16 = 0;
+    pub(super) const CONTENT: u16 = 1;
+    pub(super) const FIELDS: u16 = 2;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_choice_depends_on_seed_and_number_alone() {
+        let options = Options::default();
+        let origin = Origin { scheme: "http", authority: "a".into() };
+        let requests: Vec<_> =
+            ["/a", "/b", "/c"].iter().map(|path| options.request(&origin, path).unwrap()).collect();
+        let picks = |mix: &Mix| (0..64).map(|number| mix.pick(number)).collect::<Vec<_>>();
+        let mix = Mix::new(requests.clone(), 7);
+        assert_eq!(picks(&mix), picks(&mix.clone()));
+        assert_ne!(picks(&mix), picks(&Mix::new(requests, 8)));
     }
 
-    /// Appends it as it is for the plan's request `number`.
-    pub fn render(&self, number: u64, seed: u64, out: &mut Vec<u8>) {
-        let _ = (number, seed, out);
+    #[test]
+    fn a_hole_anywhere_makes_a_request_differ() {
+        let origin = Origin { scheme: "http", authority: "a".into() };
+        let options = Options::default();
+        assert!(options.request(&origin, "/").unwrap().is_fixed());
+        assert!(!options.request(&origin, "/{{number}}").unwrap().is_fixed());
+        let options = Options { fields: vec!["A: {{uuid}}".into()], ..Options::default() };
+        assert!(!options.request(&origin, "/").unwrap().is_fixed());
+        let content = Some(Content::Template("{{hex 2}}".into()));
+        let options = Options { content, ..Options::default() };
+        assert!(!options.request(&origin, "/").unwrap().is_fixed());
     }
 }

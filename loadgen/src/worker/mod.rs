@@ -1,1 +1,3 @@
-//! To be written.
+//! A thread, its runtime, pacer and connections.
+
+pub mod pace;

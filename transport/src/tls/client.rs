@@ -1,16 +1,19 @@
 //! The client's side, for the tools.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
-use super::server::parse_certificates;
-use super::{TlsConfigError, TlsError, TlsInfo, TlsStream, TlsVersion};
+use super::identity::{authorities, refused};
+use super::key_log::KeyLogFile;
+use super::{Identity, TlsConfigError, TlsError, TlsInfo, TlsStream, TlsVersion};
 use crate::Stream;
 
 /// Which server certificates a client takes.
@@ -20,6 +23,8 @@ pub enum Trust {
     Anyone,
     /// Those signed by one of these certificates, given as PEM text, or being one of them.
     Authorities(Vec<u8>),
+    /// Those signed by an authority that the system trusts.
+    System,
 }
 
 /// Options of a [`Connector`].
@@ -33,16 +38,26 @@ pub struct ClientOptions {
     pub send_server_name: bool,
     /// The versions to offer.
     pub versions: Vec<TlsVersion>,
+    /// Whether to resume sessions by tickets (RFC 8446 §2.2), never with early data.
+    pub resume: bool,
+    /// What to show a server that asks for a certificate.
+    pub identity: Option<Identity>,
+    /// A file that the secrets of all connections are appended to, as `SSLKEYLOGFILE` of browsers, so that
+    /// an analyser can read along.
+    pub key_log: Option<PathBuf>,
 }
 
 impl ClientOptions {
-    /// The usual: no ALPN, the server's name sent, both versions.
+    /// The usual: no ALPN, the server's name sent, both versions, sessions resumed.
     pub fn new(trust: Trust) -> Self {
         Self {
             trust,
             alpn: Vec::new(),
             send_server_name: true,
             versions: vec![TlsVersion::Tls13, TlsVersion::Tls12],
+            resume: true,
+            identity: None,
+            key_log: None,
         }
     }
 }
@@ -55,14 +70,9 @@ impl Connector {
     /// Makes a connector.
     ///
     /// # Errors
-    /// [`TlsConfigError`] when the authorities' text holds no usable certificate, or no version is
-    /// offered.
+    /// [`TlsConfigError`] when the authorities' text holds no usable certificate, the system trusts nobody, no
+    /// version is offered, the identity's key is not its certificate's, or the key log cannot be opened.
     pub fn new(options: ClientOptions) -> Result<Self, TlsConfigError> {
-        const SOURCE: &str = "the list of trusted certificates";
-        let refused = |error: rustls::Error| TlsConfigError::Refused {
-            source_name: SOURCE.into(),
-            message: error.to_string(),
-        };
         let provider = Arc::new(ring::default_provider());
         let versions: Vec<_> = options
             .versions
@@ -82,15 +92,22 @@ impl Connector {
             Trust::Anyone => builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))),
-            Trust::Authorities(text) => {
-                let mut roots = RootCertStore::empty();
-                for certificate in parse_certificates(&text, SOURCE)? {
-                    roots.add(certificate).map_err(refused)?;
-                }
-                builder.with_root_certificates(roots)
-            }
+            Trust::Authorities(text) => builder
+                .with_root_certificates(authorities(&text, "the list of trusted certificates")?),
+            Trust::System => builder.with_root_certificates(system_authorities()?),
         };
-        let mut config = builder.with_no_client_auth();
+        let mut config = match options.identity {
+            None => builder.with_no_client_auth(),
+            Some(Identity { chain, key, source }) => builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| refused(&source, error))?,
+        };
+        if !options.resume {
+            config.resumption = Resumption::disabled();
+        }
+        if let Some(path) = &options.key_log {
+            config.key_log = Arc::new(KeyLogFile::open(path)?);
+        }
         config.alpn_protocols = options.alpn;
         config.enable_sni = options.send_server_name;
         Ok(Self(TlsConnector::from(Arc::new(config))))
@@ -122,6 +139,22 @@ impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connector").finish_non_exhaustive()
     }
+}
+
+/// Whether a certificate could hold this name of a server: a host name or an IP address, without brackets.
+pub fn is_server_name(name: &str) -> bool {
+    ServerName::try_from(name).is_ok()
+}
+
+/// What the system trusts. Damaged certificates among them are passed over.
+fn system_authorities() -> Result<RootCertStore, TlsConfigError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        return Err(TlsConfigError::NoSystemAuthorities);
+    }
+    Ok(roots)
 }
 
 /// Takes every certificate, but still has the server prove that it holds the key.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -11,12 +11,11 @@ use rcgen::{
     KeyUsagePurpose, SanType,
 };
 use rustls::crypto::ring;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::NoServerSessionStorage;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::TlsAcceptor;
 
-use super::{TlsError, TlsInfo, TlsStream};
+use super::identity::{authorities, refused};
+use super::{Identity, TlsConfigError, TlsError, TlsInfo, TlsStream};
 use crate::Stream;
 
 /// How long a handshake may take: 10 s, as in Kestrel. Several round trips on a bad link, and short
@@ -31,62 +30,38 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a TLS server needs: certificate chain, key, protocols. Makes an [`Acceptor`].
 pub struct ServerConfig {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    /// Where both came from, for the error about a pair that does not match.
-    source: String,
+    identity: Identity,
     alpn: Vec<Vec<u8>>,
     handshake_timeout: Duration,
+    /// PEM text of those who sign for clients.
+    client_authorities: Option<Vec<u8>>,
 }
 
 impl ServerConfig {
-    /// Reads a certificate chain, the server's own first, and its private key (PKCS #8, PKCS #1 or
-    /// SEC 1, not encrypted) from PEM files; both may be in one file.
+    /// A configuration with that identity.
+    pub fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            alpn: Vec::new(),
+            handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
+            client_authorities: None,
+        }
+    }
+
+    /// Reads the identity from files; see [`Identity::from_pem_files`].
     ///
     /// # Errors
     /// [`TlsConfigError`], which names the file and its fault.
     pub fn from_pem_files(chain: &Path, key: &Path) -> Result<Self, TlsConfigError> {
-        let read = |path: &Path| {
-            std::fs::read(path).map_err(|error| TlsConfigError::Read {
-                path: path.into(),
-                message: error.to_string(),
-            })
-        };
-        let (chain_pem, key_pem) = (read(chain)?, read(key)?);
-        Self::new(&chain_pem, &chain.display().to_string(), &key_pem, &key.display().to_string())
+        Identity::from_pem_files(chain, key).map(Self::new)
     }
 
-    /// Takes certificate chain and private key as PEM text.
+    /// Takes the identity as PEM text; see [`Identity::from_pem`].
     ///
     /// # Errors
     /// As [`from_pem_files`](Self::from_pem_files), but no file is named.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsConfigError> {
-        Self::new(chain, "the certificate's PEM text", key, "the key's PEM text")
-    }
-
-    fn new(
-        chain_pem: &[u8],
-        chain_source: &str,
-        key_pem: &[u8],
-        key_source: &str,
-    ) -> Result<Self, TlsConfigError> {
-        let chain = parse_certificates(chain_pem, chain_source)?;
-        let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|error| match error {
-            pem::Error::NoItemsFound if is_encrypted(key_pem) => {
-                TlsConfigError::EncryptedKey { source_name: key_source.into() }
-            }
-            pem::Error::NoItemsFound => TlsConfigError::NoKey { source_name: key_source.into() },
-            error => {
-                TlsConfigError::Pem { source_name: key_source.into(), message: error.to_string() }
-            }
-        })?;
-        Ok(Self {
-            chain,
-            key,
-            source: format!("{chain_source} and {key_source}"),
-            alpn: Vec::new(),
-            handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
-        })
+        Identity::from_pem(chain, key).map(Self::new)
     }
 
     /// Sets the protocols to choose from by ALPN (RFC 7301 §3.2), the most preferred first; `h2`
@@ -102,25 +77,40 @@ impl ServerConfig {
         self
     }
 
+    /// Takes only clients with a certificate that one of these (PEM text) has signed, or that is one
+    /// of them. Default: clients need none.
+    pub fn client_authorities(mut self, pem: Vec<u8>) -> Self {
+        self.client_authorities = Some(pem);
+        self
+    }
+
     /// Checks everything and makes the acceptor.
     ///
     /// # Errors
-    /// [`TlsConfigError::Refused`] when the key is of an unknown kind or is not the certificate's.
+    /// [`TlsConfigError::Refused`] when the key is of an unknown kind or is not the certificate's, or
+    /// when the text of the clients' authorities holds no usable certificate.
     pub fn build(self) -> Result<Acceptor, TlsConfigError> {
-        let refused = |error: rustls::Error| TlsConfigError::Refused {
-            source_name: self.source.clone(),
-            message: match error {
-                rustls::Error::InconsistentKeys(_) => "the key is not the certificate's".into(),
-                other => other.to_string(),
-            },
+        let Identity { chain, key, source } = self.identity;
+        let refused = |error| refused(&source, error);
+        let provider = Arc::new(ring::default_provider());
+        let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(refused)?;
+        let builder = match &self.client_authorities {
+            None => builder.with_no_client_auth(),
+            Some(text) => {
+                const SOURCE: &str = "the list of the clients' authorities";
+                let roots = Arc::new(authorities(text, SOURCE)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
+                builder.with_client_cert_verifier(verifier.map_err(|error| {
+                    TlsConfigError::Refused {
+                        source_name: SOURCE.into(),
+                        message: error.to_string(),
+                    }
+                })?)
+            }
         };
-        let mut config =
-            rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-                .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-                .map_err(refused)?
-                .with_no_client_auth()
-                .with_single_cert(self.chain, self.key)
-                .map_err(refused)?;
+        let mut config = builder.with_single_cert(chain, key).map_err(refused)?;
         config.alpn_protocols = self.alpn;
         config.max_early_data_size = 0;
         // Tickets alone: what a client resumes from is kept by the client.
@@ -135,78 +125,8 @@ impl ServerConfig {
 
 impl fmt::Debug for ServerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerConfig").field("source", &self.source).finish_non_exhaustive()
+        f.debug_struct("ServerConfig").field("identity", &self.identity).finish_non_exhaustive()
     }
-}
-
-/// Reads all certificates of a PEM text; there must be one.
-pub(super) fn parse_certificates(
-    text: &[u8],
-    source_name: &str,
-) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
-    let certificates = CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>();
-    match certificates {
-        Ok(certificates) if certificates.is_empty() => {
-            Err(TlsConfigError::NoCertificate { source_name: source_name.into() })
-        }
-        Ok(certificates) => Ok(certificates),
-        Err(error) => {
-            Err(TlsConfigError::Pem { source_name: source_name.into(), message: error.to_string() })
-        }
-    }
-}
-
-fn is_encrypted(key_pem: &[u8]) -> bool {
-    let label = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
-    key_pem.windows(label.len()).any(|window| window == label)
-}
-
-/// What is wrong with certificates or keys. `source_name` is the file, or what stands for it.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsConfigError {
-    /// A file cannot be read.
-    #[error("failed to read {}: {message}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        message: String,
-    },
-    /// The text is not PEM.
-    #[error("{source_name} is damaged: {message}")]
-    Pem {
-        /// Where it came from.
-        source_name: String,
-        /// What is wrong.
-        message: String,
-    },
-    /// No certificate in the text.
-    #[error("{source_name} holds no certificate; it should have a BEGIN CERTIFICATE line")]
-    NoCertificate {
-        /// Where it came from.
-        source_name: String,
-    },
-    /// No private key in the text.
-    #[error("{source_name} holds no private key; it should have a BEGIN PRIVATE KEY line")]
-    NoKey {
-        /// Where it came from.
-        source_name: String,
-    },
-    /// The private key needs a pass phrase.
-    #[error("the private key in {source_name} is encrypted; decrypt it with `openssl pkey`, say")]
-    EncryptedKey {
-        /// Where it came from.
-        source_name: String,
-    },
-    /// Certificate or key is read, but cannot be used.
-    #[error("{source_name} cannot be used: {message}")]
-    Refused {
-        /// Where it came from.
-        source_name: String,
-        /// Why.
-        message: String,
-    },
 }
 
 /// A certificate signed by itself, for development only.
@@ -292,54 +212,4 @@ pub async fn accept<S: Stream>(
     let session = stream.get_ref().1;
     let info = TlsInfo::of(session, session.server_name())?;
     Ok((TlsStream(stream.into()), info))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_files_name_and_fault_are_told() {
-        let directory = std::env::temp_dir().join(format!("falconry-tls-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        let good = development_certificate().unwrap();
-        let other = development_certificate().unwrap();
-        let file = |name: &str, content: &str| {
-            let path = directory.join(name);
-            std::fs::write(&path, content).unwrap();
-            path
-        };
-        let chain = file("chain.pem", &good.certificate_pem);
-        let key = file("key.pem", &good.key_pem);
-        let both = file("both.pem", &format!("{}{}", good.key_pem, good.certificate_pem));
-        let theirs = file("theirs.pem", &other.key_pem);
-        let empty = file("empty.pem", "nothing here\n");
-        let encrypted = file(
-            "encrypted.pem",
-            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
-        );
-        let cut = file("cut.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n");
-        let garbage =
-            file("garbage.pem", "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n");
-        let missing = directory.join("missing.pem");
-
-        let build = |chain, key| ServerConfig::from_pem_files(chain, key)?.build();
-        build(&chain, &key).unwrap();
-        build(&both, &both).unwrap();
-        for (chain, key, named, says) in [
-            (&missing, &key, "missing.pem", "failed to read"),
-            (&empty, &key, "empty.pem", "no certificate"),
-            (&key, &key, "key.pem", "no certificate"),
-            (&cut, &key, "cut.pem", "damaged"),
-            (&garbage, &key, "garbage.pem", "damaged"),
-            (&chain, &empty, "empty.pem", "no private key"),
-            (&chain, &chain, "chain.pem", "no private key"),
-            (&chain, &encrypted, "encrypted.pem", "is encrypted"),
-            (&chain, &theirs, "theirs.pem", "not the certificate's"),
-        ] {
-            let error = build(chain, key).unwrap_err().to_string();
-            assert!(error.contains(named) && error.contains(says), "{error}");
-        }
-        std::fs::remove_dir_all(directory).unwrap();
-    }
 }

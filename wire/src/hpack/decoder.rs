@@ -66,6 +66,19 @@ impl Decoder {
         self.table.len()
     }
 
+    /// Counts the changes of the dynamic table. While it stays, and the limit with it, a block that left
+    /// it alone means what it meant, and leaves it alone again.
+    #[inline]
+    pub fn generation(&self) -> u64 {
+        self.table.generation()
+    }
+
+    /// Whether the dynamic table is equal to that of `other`, in entries and capacity, so that the same block
+    /// means the same to both and does the same to both.
+    pub fn has_table_of(&self, other: &Self) -> bool {
+        self.table == other.table
+    }
+
     /// Decodes a whole block into `section`, behind what is there.
     ///
     /// Limits never stop it: what goes beyond them is decoded, counted and dropped, and

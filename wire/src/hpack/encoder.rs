@@ -48,6 +48,13 @@ impl Encoder {
         self.table.size()
     }
 
+    /// Counts the changes of the dynamic table. While it stays, the octets of fields that left it alone stand
+    /// for the same fields, behind what [`Encoder::block`] puts in front.
+    #[inline]
+    pub fn generation(&self) -> u64 {
+        self.table.generation()
+    }
+
     /// Starts a block, which is appended to `out`.
     pub fn block<'a>(&'a mut self, out: &'a mut Vec<u8>) -> Block<'a> {
         // RFC 7541 §4.2: in front of everything, the lowest size first, then the last.

@@ -133,7 +133,8 @@ impl<'a> Literal<'a> {
         Ok(())
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends it: its length, and its octets.
+    pub fn encode(&self, out: &mut Vec<u8>) {
         debug_assert!(u32::try_from(self.octets.len()).is_ok());
         integer::encode(7, u8::from(self.huffman) << 7, self.octets.len() as u32, out);
         out.extend_from_slice(self.octets);

@@ -37,6 +37,8 @@ pub(super) struct Table {
     lines: VecDeque<Line>,
     size: usize,
     capacity: usize,
+    /// Counts the changes.
+    generation: u64,
 }
 
 /// Where an entry's octets end: its name starts where the entry before it ends.
@@ -51,7 +53,7 @@ struct Line {
 
 impl Table {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { arena: Vec::new(), dead: 0, lines: VecDeque::new(), size: 0, capacity }
+        Self { arena: Vec::new(), dead: 0, lines: VecDeque::new(), size: 0, capacity, generation: 0 }
     }
 
     /// The size above which entries are evicted.
@@ -68,8 +70,15 @@ impl Table {
         self.lines.len()
     }
 
+    /// How often the table has changed: while it stays, every index means what it meant.
+    #[inline]
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// RFC 7541 §4.3.
     pub(super) fn resize(&mut self, capacity: usize) {
+        self.generation += u64::from(capacity != self.capacity);
         self.capacity = capacity;
         self.evict(capacity);
     }
@@ -78,6 +87,7 @@ impl Table {
     ///
     /// RFC 7541 §4.4: an entry larger than the table empties it, and is not inserted.
     pub(super) fn insert(&mut self, entry: Entry<'_>) {
+        self.generation += 1;
         let octets = entry.name.len() + entry.value.len();
         let size = octets + ENTRY_OVERHEAD;
         let Some(room) = self.capacity.checked_sub(size) else {
@@ -149,6 +159,15 @@ impl Table {
             self.arena.clear();
             self.dead = 0;
         }
+    }
+}
+
+/// Two tables are equal if the same blocks mean the same to both from here on.
+impl PartialEq for Table {
+    fn eq(&self, other: &Self) -> bool {
+        let entries = self.lines.iter().map(|line| self.entry(line));
+        self.capacity == other.capacity
+            && entries.eq(other.lines.iter().map(|line| other.entry(line)))
     }
 }
 

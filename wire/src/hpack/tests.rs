@@ -339,6 +339,58 @@ fn names_are_written_in_small_letters_and_repeated_fields_become_one_octet() {
     }
 }
 
+#[test]
+fn the_generation_counts_insertions_and_changes_of_size() {
+    let (mut encoder, mut decoder) = (Encoder::new(4096), Decoder::new());
+    let (encoded, decoded) = (encoder.generation(), decoder.generation());
+    let mut octets = Vec::new();
+    encoder.block(&mut octets).field(b"x-name", b"value");
+    decode(&mut decoder, &octets).unwrap();
+    assert_eq!((encoder.generation(), decoder.generation()), (encoded + 1, decoded + 1));
+    // A reference, and fields that do not enter the table.
+    octets.clear();
+    encoder.block(&mut octets).field(b"x-name", b"value");
+    encoder.block(&mut octets).field(b"etag", b"\"1\"");
+    decode(&mut decoder, &octets).unwrap();
+    assert_eq!((encoder.generation(), decoder.generation()), (encoded + 1, decoded + 1));
+    // The same size again is no change, another is one.
+    encoder.set_limit(4096);
+    decode(&mut decoder, &block(&[Representation::SizeUpdate(4096)])).unwrap();
+    assert_eq!((encoder.generation(), decoder.generation()), (encoded + 1, decoded + 1));
+    encoder.set_limit(0);
+    decode(&mut decoder, &block(&[Representation::SizeUpdate(0)])).unwrap();
+    assert_eq!((encoder.generation(), decoder.generation()), (encoded + 2, decoded + 2));
+}
+
+#[test]
+fn a_block_that_inserts_leaves_the_table_as_it_was_once_it_fills_it() {
+    let field = |name, value| Representation::Literal {
+        indexing: Indexing::Incremental,
+        name: Name::Literal(Literal::plain(name)),
+        value: Literal::plain(value),
+    };
+    let repeated = block(&[field(b"date", b"today"), field(b"server", &[b's'; 300])]);
+    let mut decoder = Decoder::new();
+    decode(&mut decoder, &block(&[field(b"x", b"y")])).unwrap();
+    let mut repeats = 0;
+    loop {
+        let before = decoder.clone();
+        decode(&mut decoder, &repeated).unwrap();
+        assert_ne!(decoder.generation(), before.generation());
+        if decoder.has_table_of(&before) {
+            break;
+        }
+        repeats += 1;
+        assert!(repeats < 12);
+    }
+    assert!(repeats > 8);
+    let before = decoder.clone();
+    decode(&mut decoder, &repeated).unwrap();
+    assert!(decoder.has_table_of(&before));
+    decode(&mut decoder, &block(&[Representation::SizeUpdate(4000)])).unwrap();
+    assert!(!decoder.has_table_of(&before));
+}
+
 fn name() -> impl Strategy<Value = Vec<u8>> {
     let known = prop::sample::select(FieldName::KNOWN)
         .prop_map(|name| name.as_str().to_ascii_lowercase().into_bytes());
@@ -466,6 +518,29 @@ proptest! {
                 (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours, theirs),
                 (Err(_), Err(_)) => break,
                 (ours, theirs) => panic!("{ours:?} {theirs:?}"),
+            }
+        }
+    }
+
+    /// What a decoder may be spared: the same octets, while the generation stays.
+    #[test]
+    fn a_block_that_leaves_the_generation_means_the_same_again(
+        front in prop::collection::vec(step(), 0..8), steps in prop::collection::vec(step(), 1..4),
+    ) {
+        let mut decoder = Decoder::new();
+        if decode(&mut decoder, &stepped(&front)).is_err() {
+            return Ok(());
+        }
+        let before = decoder.clone();
+        let octets = stepped(&steps);
+        if let Ok(first) = decode(&mut decoder, &octets) {
+            let after = decoder.clone();
+            let again = decode(&mut decoder, &octets);
+            let same = after.generation() == before.generation();
+            prop_assert!(!same || after.has_table_of(&before));
+            if after.has_table_of(&before) {
+                prop_assert_eq!(again, Ok(first));
+                prop_assert!(decoder.has_table_of(&before));
             }
         }
     }

@@ -25,6 +25,21 @@ fn is_pseudo(name: &[u8]) -> bool {
     name.starts_with(b":")
 }
 
+/// Writes down what [`judge`] does of a response head that breaks nothing.
+pub(super) fn hold_head(ledger: &mut Ledger) {
+    let keys = [
+        Key::NameCase,
+        Key::NameForm,
+        Key::ValueForm,
+        Key::ValueWhitespace,
+        Key::ConnectionFields,
+        Key::PseudoKnown,
+        Key::PseudoFirst,
+        Key::PseudoOnce,
+    ];
+    ledger.hold(keys.map(|key| key as usize));
+}
+
 /// Holds the rules about lines against a section that is there whole.
 pub(super) fn judge(section: &DecodedSection, place: Place, ledger: &mut Ledger) {
     let line = |(name, value): (&[u8], &[u8])| format!("{}: {}", name.escape_ascii(), show(value));

@@ -44,8 +44,9 @@ use super::{Rule, challenge, date, field, framing, status, trailer};
 use crate::h2::MAX_FRAME_SIZE;
 use ledger::Ledger;
 use ours::Ours;
+use responses::Judged;
 use rules::Key;
-use streams::{Stream, Streams};
+use streams::{MAX_STREAMS, Stream, Streams};
 use theirs::Theirs;
 
 /// The rules of HTTP/2: first those about the traffic, then those about messages that all protocols share.
@@ -76,6 +77,7 @@ pub struct Monitor {
     ours: Ours,
     theirs: Theirs,
     streams: Streams,
+    judged: Judged,
     ended: bool,
     we_ended: bool,
 }
@@ -89,11 +91,20 @@ impl Default for Monitor {
 impl Monitor {
     /// A monitor of a connection on which nothing was sent yet, not even the preface.
     pub fn new() -> Self {
+        Self::remembering(MAX_STREAMS)
+    }
+
+    /// As [`Monitor::new`], with room for so many streams, at least one.
+    ///
+    /// Streams that are over are forgotten first. Rules go idle over frames on forgotten ones, so that a
+    /// connection of at most `n` streams at a time is judged well by a little more than `n`.
+    pub fn remembering(streams: usize) -> Self {
         Self {
             ledger: Ledger::new(),
             ours: Ours::new(),
             theirs: Theirs::new(),
-            streams: Streams::default(),
+            streams: Streams::new(streams),
+            judged: Judged::default(),
             ended: false,
             we_ended: false,
         }
@@ -138,6 +149,11 @@ impl Monitor {
             // A reset may overtake what was sent before it.
             _ => {}
         }
+    }
+
+    /// How many breaches there were so far, of all rules together.
+    pub fn breaches(&self) -> u64 {
+        self.ledger.breaches()
     }
 
     /// What each rule says so far, in the order of [`rules`].

@@ -4,10 +4,33 @@ use super::Monitor;
 use super::fields::{self, Place};
 use super::ours::{Block, LIMITS, MAX_TABLE, request};
 use super::rules::Key;
-use super::streams::Phase;
+use super::streams::{Phase, Request};
 use super::theirs::describe;
 use crate::h2::{FrameHead, FrameType};
 use crate::hpack::{self, DecodedSection};
+
+/// The whole response without trailers that came last and broke no rule. A server under load says the same
+/// over and over, and what was judged once needs no second look.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Judged {
+    head: DecodedSection,
+    request: Option<Request>,
+    content: u64,
+    /// The rules about messages that held.
+    held: Vec<usize>,
+}
+
+impl Judged {
+    fn is_head(&self, head: &DecodedSection) -> bool {
+        !head.lines().is_empty()
+            && self.head.lines() == head.lines()
+            && self.head.buffer() == head.buffer()
+    }
+
+    fn is_response(&self, head: &DecodedSection, request: Option<&Request>, content: u64) -> bool {
+        self.content == content && self.request.as_ref() == request && self.is_head(head)
+    }
+}
 
 impl Monitor {
     /// A block that another one interrupts is never complete.
@@ -131,7 +154,13 @@ impl Monitor {
                 return;
             }
             (Phase::Waiting, Some(section)) => {
-                fields::judge(&section, Place::Head, &mut self.ledger);
+                let before = self.ledger.breaches();
+                if self.judged.is_head(&section) {
+                    fields::hold_head(&mut self.ledger);
+                } else {
+                    fields::judge(&section, Place::Head, &mut self.ledger);
+                }
+                stream.clean = self.ledger.breaches() == before;
                 let status = fields::status(&section);
                 self.ledger.note(Key::StatusPresent, status.is_some(), || {
                     format!("{} on stream {id}", fields::shown_status(&section))
@@ -179,7 +208,9 @@ impl Monitor {
                 format!("a {status} on stream {id} behind GOAWAY of {last}")
             });
         }
-        let pushed = self.pushed();
+        // Counting looks at all streams, which is only worth it for pushed ones.
+        let is_pushed = self.streams.get(id).is_some_and(|stream| stream.promised);
+        let pushed = if is_pushed { self.pushed() } else { 0 };
         let allowed = self.ours.most(|settings| settings.concurrency);
         let muddled = self.ours.muddled;
         let Some(stream) = self.streams.get(id) else { return };
@@ -239,8 +270,18 @@ impl Monitor {
                 format!("{content} octets where {length} were said")
             });
         }
-        if let Some(head) = head {
+        let Some(head) = head else { return };
+        let (request, content) = (stream.request.as_ref(), stream.content);
+        if trailers.is_some() {
             self.ledger.messages(&fields::observed(status, &head, trailers, stream));
+        } else if self.judged.is_response(&head, request, content) {
+            self.ledger.hold(self.judged.held.iter().copied());
+        } else {
+            let before = self.ledger.breaches();
+            let held = self.ledger.messages_held(&fields::observed(status, &head, None, stream));
+            if stream.clean && self.ledger.breaches() == before {
+                self.judged = Judged { request: stream.request.clone(), content, head, held };
+            }
         }
     }
 }

@@ -6,9 +6,11 @@ use super::super::Asked;
 use crate::hpack::DecodedSection;
 
 /// The streams that were named last.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Streams {
     all: BTreeMap<u32, Stream>,
+    /// How many are remembered at most.
+    most: usize,
     /// Streams up to that one may have been forgotten.
     forgotten: u32,
     /// Octets of the heads that are kept.
@@ -48,12 +50,14 @@ pub(super) struct Stream {
     pub(super) content: u64,
     /// The status of the final response.
     pub(super) status: Option<u16>,
+    /// The lines of its head break no rule.
+    pub(super) clean: bool,
     /// Its head.
     head: Option<DecodedSection>,
 }
 
 /// A request, as far as rules ask for it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Request {
     pub(super) method: Vec<u8>,
     pub(super) content_type: Option<Vec<u8>>,
@@ -80,19 +84,26 @@ pub(super) enum Phase {
 }
 
 impl Streams {
+    /// None yet; so many are remembered, at least one.
+    pub(super) fn new(most: usize) -> Self {
+        Self { all: BTreeMap::new(), most: most.max(1), forgotten: 0, kept: 0 }
+    }
+
     pub(super) fn get(&mut self, id: u32) -> Option<&mut Stream> {
         self.all.get_mut(&id)
     }
 
-    /// The stream, which is remembered from now on. The lowest one is forgotten for it.
+    /// The stream, which is remembered from now on. The lowest one that is over is forgotten for it, or the
+    /// lowest of all if none is.
     pub(super) fn enter(&mut self, id: u32) -> &mut Stream {
-        if self.all.len() >= MAX_STREAMS
-            && !self.all.contains_key(&id)
-            && let Some((&lowest, _)) = self.all.first_key_value()
-        {
-            self.release(lowest);
-            self.all.remove(&lowest);
-            self.forgotten = self.forgotten.max(lowest);
+        if self.all.len() >= self.most && !self.all.contains_key(&id) {
+            let over = self.all.iter().find(|(_, stream)| stream.is_over());
+            let Some((&old, _)) = over.or_else(|| self.all.first_key_value()) else {
+                return self.all.entry(id).or_default();
+            };
+            self.release(old);
+            self.all.remove(&old);
+            self.forgotten = self.forgotten.max(old);
         }
         self.all.entry(id).or_default()
     }
@@ -125,6 +136,11 @@ impl Streams {
 }
 
 impl Stream {
+    /// Whether one of both sides has ended or reset it, so that no response is to be expected on it.
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended | Phase::Reset(_)) || self.reset_at.is_some()
+    }
+
     /// Whether the server has to know that the request's method is that.
     pub(super) fn asked_by(&self, method: &[u8]) -> bool {
         self.request.as_ref().is_some_and(|request| request.is_good && request.method == method)
@@ -156,8 +172,8 @@ impl Stream {
     }
 }
 
-/// How many streams are remembered.
-const MAX_STREAMS: usize = 1024;
+/// How many streams are remembered unless the user of the monitor says otherwise.
+pub(super) const MAX_STREAMS: usize = 1024;
 
 /// Octets of heads that are kept at most. The rules about messages see no responses beyond that.
 const MAX_KEPT: usize = 1 << 20;

@@ -563,6 +563,53 @@ fn old_streams_are_forgotten_and_not_accused() {
 }
 
 #[test]
+fn streams_that_are_over_are_forgotten_first() {
+    let mut monitor = Monitor::remembering(4);
+    monitor.sent(PREFACE);
+    feed(&mut monitor, HELLO);
+    let open = format!("< HEADERS 1 {GOOD} content-length=5");
+    feed(&mut monitor, &open);
+    for id in (3..2001).step_by(2) {
+        feed(&mut monitor, &format!("GET {id}\n< HEADERS {id} +END_STREAM {GOOD}"));
+        assert!(monitor.streams.iter().count() <= 4);
+    }
+    assert_eq!(broken(&monitor), Vec::<&str>::new());
+    feed(&mut monitor, "< DATA 1 +END_STREAM \"four\"");
+    assert_eq!(broken(&monitor), ["length-exact"]);
+    assert_eq!(monitor.breaches(), 1);
+}
+
+#[test]
+fn what_is_said_again_counts_again() {
+    for (head, content) in [
+        (GOOD.to_owned(), "x"),
+        (format!("{GOOD} content-length=1"), "x"),
+        (format!("{GOOD} X-Upper=1"), "x"),
+        ("+END_HEADERS :status=200 date=yesterday".to_owned(), "x"),
+        (format!("{GOOD} content-length=7"), "x"),
+    ] {
+        let mut monitor = watch("HELLO");
+        let mut said = |id: u32| {
+            let before: Vec<_> = monitor.findings().map(|(_, tally)| tally.clone()).collect();
+            feed(
+                &mut monitor,
+                &format!("GET {id}\n< HEADERS {id} {head}\n< DATA {id} +END_STREAM \"{content}\""),
+            );
+            let after = monitor.findings().zip(before);
+            let counts = after.map(|((_, tally), before)| {
+                (tally.held - before.held, tally.broken - before.broken)
+            });
+            counts.collect::<Vec<_>>()
+        };
+        let first = said(3);
+        assert_eq!(said(5), first, "{head}");
+        assert_eq!(said(7), first, "{head}");
+        let sum: u64 = monitor.findings().map(|(_, tally)| tally.broken).sum();
+        assert_eq!(monitor.breaches(), sum, "{head}");
+    }
+}
+
+#[test]
 fn ids_are_unique_words() {
     let mut ids: Vec<_> = rules().map(|rule| rule.id).collect();
     let is_word = |id: &str| {

@@ -1,0 +1,94 @@
+//! Numbers beside the distributions.
+
+use std::collections::BTreeMap;
+
+use crate::error::Failure;
+
+/// Numbers beside the distributions. Merging adds them.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    /// Requests whose planned time lies here (open loop), or that were started (closed). Those that were never sent count
+    /// in the last slice.
+    pub planned: u64,
+    /// Requests whose response came whole.
+    pub answered: u64,
+    /// Requests that failed.
+    pub failed: u64,
+    /// Requests that were planned and never sent: the run ended before.
+    pub unsent: u64,
+    /// Answers by status code.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Failures, of requests and of connections, by class.
+    pub failures: BTreeMap<Failure, u64>,
+    /// Connections opened.
+    pub opened: u64,
+    /// Octets received, framing included, below TLS not.
+    pub received: u64,
+    /// Octets sent.
+    pub sent: u64,
+    /// Octets of content received.
+    pub content: u64,
+    /// Answers by request of the mix.
+    pub requests: Vec<u64>,
+    /// Violated rules by id (`--verify`).
+    pub violations: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    /// Adds the numbers of another.
+    pub fn add(&mut self, other: &Self) {
+        self.planned += other.planned;
+        self.answered += other.answered;
+        self.failed += other.failed;
+        self.unsent += other.unsent;
+        self.opened += other.opened;
+        self.received += other.received;
+        self.sent += other.sent;
+        self.content += other.content;
+        for (&status, count) in &other.statuses {
+            *self.statuses.entry(status).or_default() += count;
+        }
+        for (&failure, count) in &other.failures {
+            *self.failures.entry(failure).or_default() += count;
+        }
+        for (rule, count) in &other.violations {
+            // Looked up first, so that a known rule costs no copy of its name.
+            match self.violations.get_mut(rule) {
+                Some(sum) => *sum += count,
+                None => {
+                    self.violations.insert(rule.clone(), *count);
+                }
+            }
+        }
+        if self.requests.len() < other.requests.len() {
+            self.requests.resize(other.requests.len(), 0);
+        }
+        for (sum, count) in self.requests.iter_mut().zip(&other.requests) {
+            *sum += count;
+        }
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        let numbers = [
+            self.planned,
+            self.answered,
+            self.failed,
+            self.unsent,
+            self.opened,
+            self.received,
+            self.sent,
+            self.content,
+        ];
+        numbers.iter().all(|&number| number == 0)
+            && self.requests.iter().all(|&number| number == 0)
+            && self.statuses.is_empty()
+            && self.failures.is_empty()
+            && self.violations.is_empty()
+    }
+
+    /// Connections that could not be opened: failures that are not of a request.
+    pub fn connections_failed(&self) -> u64 {
+        self.failures.values().sum::<u64>().saturating_sub(self.failed)
+    }
+}

@@ -1,0 +1,623 @@
+//! What one worker saw: counters and distributions of the slice of time that lasts.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+
+use super::slice::{begin, place};
+use super::slots::Slots;
+use super::tally::Tally;
+use super::{Compact, Opened, Recording, SLICE, Sample, Series, Slice, Violation};
+use crate::clock::Nanos;
+use crate::error::Failure;
+use crate::plan::Planned;
+
+/// What a [`Recorder`] has to know of its run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Options {
+    /// When the measured part begins, in the time of the run.
+    pub measured_from: Nanos,
+    /// When it ends; `None` where a number of requests is the end.
+    pub measured_to: Option<Nanos>,
+    /// Whether requests are planned by the clock: only then do response and service time differ.
+    pub open_loop: bool,
+    /// Requests of the mix.
+    pub requests: usize,
+}
+
+/// What one worker saw.
+///
+/// All times that it is told are those of the run and do not go back. What is counted goes to the slice in which it
+/// happened, for requests that is when they were finished; what was planned goes to the slice of its plan.
+#[derive(Debug)]
+pub struct Recorder {
+    options: Options,
+    part: Part,
+    /// When the part, or the slice of the measured part, is over.
+    boundary: Nanos,
+    /// Number of the slice.
+    index: usize,
+    /// Counters of the slice, or of the drain.
+    tally: Tally,
+    /// Counters of the warm-up. Its last answers may come behind its end.
+    warm_up: Tally,
+    series: Distributions,
+    /// Measured requests by the slice of their plan, less what was handed out.
+    planned: Vec<u64>,
+    /// Requests that were put back and not taken again.
+    put_back: u64,
+    unsent: u64,
+    /// When the last measured request was finished.
+    last: Option<Nanos>,
+    /// Slices that are over.
+    ready: VecDeque<Slice>,
+    violations: BTreeMap<String, Violation>,
+}
+
+/// Part of a run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Part {
+    WarmUp,
+    Measured,
+    Drain,
+}
+
+impl Recorder {
+    /// A recorder at the start of a run.
+    pub fn new(options: Options) -> Self {
+        let Options { measured_from, measured_to, requests, .. } = options;
+        let length = measured_to.map_or(0, |to| to.saturating_sub(measured_from));
+        let mut recorder = Self {
+            options,
+            part: Part::WarmUp,
+            boundary: measured_from,
+            index: 0,
+            tally: Tally::new(requests),
+            warm_up: Tally::new(requests),
+            series: Distributions::new(),
+            planned: Vec::with_capacity(place(length.min(WEEK)) + 1),
+            put_back: 0,
+            unsent: 0,
+            last: None,
+            ready: VecDeque::new(),
+            violations: BTreeMap::new(),
+        };
+        recorder.until(0);
+        recorder
+    }
+
+    /// Counts a request that was taken from the plan. One that was put back counts once.
+    #[inline]
+    pub fn planned(&mut self, planned: &Planned) {
+        if self.put_back > 0 {
+            // What was put back is taken again before anything else.
+            self.put_back -= 1;
+            return;
+        }
+        if !planned.measured {
+            self.warm_up.counts.planned += 1;
+            return;
+        }
+        let index = place(planned.at.saturating_sub(self.options.measured_from));
+        match self.planned.get_mut(index) {
+            Some(count) => *count += 1,
+            None => self.planned_first(index, 1),
+        }
+    }
+
+    /// Counts a request that the server surely did not process and that will be taken from the plan again.
+    pub fn put_back(&mut self, planned: &Planned) {
+        let _ = planned;
+        self.put_back += 1;
+    }
+
+    /// Records an answer.
+    #[inline]
+    pub fn answered(&mut self, sample: &Sample, measured: bool) {
+        let &Sample { planned, free, written, first, finished, status, content, request, new } =
+            sample;
+        if !measured {
+            self.passed(finished);
+            self.warm_up.answered(status, request, content);
+            return;
+        }
+        self.until(finished);
+        self.last = Some(finished);
+        self.tally.answered(status, request, content);
+        let service = finished.saturating_sub(written);
+        self.series.service.record(service);
+        if self.options.open_loop {
+            self.series.response.record(finished.saturating_sub(planned));
+            self.series.queue.record(free.min(written).saturating_sub(planned));
+            self.series.lag.record(written.saturating_sub(planned.max(free)));
+        }
+        self.series.first_byte.record(first.saturating_sub(written));
+        if first < finished {
+            self.series.content.record(finished - first);
+        }
+        if new {
+            self.series.new.record(service);
+        }
+    }
+
+    /// Counts a request that failed.
+    pub fn failed(&mut self, failure: Failure, at: Nanos, measured: bool) {
+        let tally = if measured {
+            self.until(at);
+            self.last = Some(at);
+            &mut self.tally
+        } else {
+            self.passed(at);
+            &mut self.warm_up
+        };
+        tally.counts.failed += 1;
+        tally.failure(failure);
+    }
+
+    /// Counts requests that were due and never sent, at the end of a run. They count as planned, too.
+    pub fn unsent(&mut self, requests: u64) {
+        self.unsent += requests;
+    }
+
+    /// Records a connection that was opened. How long its phases took is kept in any case: connections that were opened in
+    /// the warm-up or before are in the distributions of the first slice.
+    pub fn opened(&mut self, opened: &Opened, at: Nanos) {
+        self.passed(at);
+        self.now().counts.opened += 1;
+        self.series.connect.record(opened.connect);
+        if let Some(resolve) = opened.resolve {
+            self.series.resolve.record(resolve);
+        }
+        if let Some(tls) = opened.tls {
+            self.series.tls.record(tls);
+        }
+    }
+
+    /// Counts a connection that could not be opened, or that broke without a request in flight.
+    pub fn connection_failed(&mut self, failure: Failure, at: Nanos) {
+        self.passed(at);
+        self.now().failure(failure);
+    }
+
+    /// Counts octets that went over a connection.
+    #[inline]
+    pub fn transferred(&mut self, sent: u64, received: u64) {
+        let counts = &mut self.now().counts;
+        counts.sent += sent;
+        counts.received += received;
+    }
+
+    /// Counts a violated rule. `what` is asked once a rule, for the sample that is shown.
+    pub fn violation(&mut self, rule: &str, what: &dyn Fn() -> Violation) {
+        self.now().violation(rule);
+        if !self.violations.contains_key(rule) {
+            self.violations.insert(rule.to_owned(), what());
+        }
+    }
+
+    /// Ends what is over `now` and hands it out, one slice at a time: call it until it gives none.
+    ///
+    /// Where a number of requests is the end, a slice is over once a request is finished behind it.
+    pub fn rolled(&mut self, now: Nanos) -> Option<Slice> {
+        self.passed(now);
+        self.ready.pop_front()
+    }
+
+    /// Ends the recording: all that [`rolled`](Self::rolled) has not handed out, as the recording of one thread.
+    ///
+    /// A run that ends by a number of requests is as long as it took to finish the last of them. Processes' use and
+    /// the generator's CPU time are for the caller to fill in.
+    pub fn finish(mut self, now: Nanos) -> Recording {
+        let from = self.options.measured_from;
+        self.passed(now);
+        let end = match (self.part, self.options.measured_to, self.last) {
+            (Part::WarmUp, ..) => from,
+            (Part::Drain, to, _) => to.unwrap_or(now),
+            (Part::Measured, None, Some(last)) => last + 1,
+            (Part::Measured, ..) => now.max(from),
+        };
+        let length = end.saturating_sub(from);
+        let last = place(length.saturating_sub(1));
+        let mut recording = Recording { threads: 1, length, ..Recording::default() };
+        match self.part {
+            Part::WarmUp => {}
+            Part::Measured => {
+                self.end_slice(end);
+            }
+            Part::Drain => {
+                recording.drain = self.tally.take();
+                recording.drain_series = self.series.take(self.options.open_loop);
+                recording.drain_length = now.saturating_sub(end);
+            }
+        }
+        recording.warm_up = self.warm_up.take();
+        recording.warm_up_length = from.min(now);
+        // What was put back and not taken again was planned already.
+        let missed = self.unsent.saturating_sub(self.put_back);
+        if length == 0 {
+            recording.warm_up.planned += missed;
+            recording.warm_up.unsent += self.unsent;
+        } else if self.unsent > 0 {
+            self.planned_first(last, missed);
+            let mut slice = slice(last, length);
+            slice.counts.unsent = self.unsent;
+            self.ready.push_back(slice);
+        }
+        // Plans that came behind the end of their slices.
+        for (index, planned) in self.planned.iter_mut().enumerate() {
+            if *planned > 0 {
+                let mut slice = slice(index.min(last), length);
+                slice.counts.planned = mem::take(planned);
+                self.ready.push_back(slice);
+            }
+        }
+        for slice in self.ready {
+            recording.absorb(slice);
+        }
+        recording.count_drain();
+        recording.violations = self.violations;
+        recording
+    }
+
+    /// Ends what is over by then, when something else than a measured request tells the time.
+    ///
+    /// Where a number of requests is the end, nothing but those ends a slice: this one may be the last, and end with its
+    /// last request.
+    fn passed(&mut self, now: Nanos) {
+        if self.options.measured_to.is_some() || self.part == Part::WarmUp {
+            self.until(now);
+        }
+    }
+
+    /// Ends what is over by then.
+    #[inline]
+    fn until(&mut self, now: Nanos) {
+        if now >= self.boundary {
+            self.go_on(now);
+        }
+    }
+
+    #[cold]
+    fn go_on(&mut self, now: Nanos) {
+        let from = self.options.measured_from;
+        let to = self.options.measured_to.unwrap_or(Nanos::MAX).max(from);
+        if self.part == Part::WarmUp {
+            self.part = Part::Measured;
+            self.boundary = from.saturating_add(SLICE).min(to);
+        }
+        if self.part == Part::Measured && now >= self.boundary {
+            self.end_slice(self.boundary);
+            if now >= to {
+                self.part = Part::Drain;
+                self.boundary = Nanos::MAX;
+            } else {
+                self.index = place(now - from);
+                let next = from.saturating_add(begin(self.index)).saturating_add(SLICE);
+                self.boundary = next.min(to);
+            }
+        }
+    }
+
+    /// Takes the slice out, which ends then.
+    fn end_slice(&mut self, end: Nanos) {
+        let mut slice = slice(self.index, end.saturating_sub(self.options.measured_from));
+        slice.counts = self.tally.take();
+        slice.counts.planned = self.planned.get_mut(self.index).map_or(0, mem::take);
+        slice.series = self.series.take(self.options.open_loop);
+        if !slice.is_empty() {
+            self.ready.push_back(slice);
+        }
+    }
+
+    /// The counters of the part that lasts.
+    fn now(&mut self) -> &mut Tally {
+        match self.part {
+            Part::WarmUp => &mut self.warm_up,
+            Part::Measured | Part::Drain => &mut self.tally,
+        }
+    }
+
+    /// Counts requests as planned in a slice that may be the first to be counted.
+    #[cold]
+    fn planned_first(&mut self, index: usize, requests: u64) {
+        // Nothing is planned behind the end, and no run takes longer than a week.
+        let last = self.options.measured_to.unwrap_or(Nanos::MAX);
+        let last = place(last.saturating_sub(self.options.measured_from).min(WEEK));
+        let index = index.min(last);
+        if self.planned.len() <= index {
+            self.planned.resize(index + 1, 0);
+        }
+        if let Some(count) = self.planned.get_mut(index) {
+            *count += requests;
+        }
+    }
+}
+
+/// No run is longer, in nanoseconds.
+const WEEK: Nanos = 7 * 24 * 3600 * 1_000_000_000;
+
+/// An empty slice of a measured part of that length so far.
+fn slice(index: usize, length: Nanos) -> Slice {
+    let start = begin(index);
+    Slice { start, length: length.saturating_sub(start).min(SLICE), ..Slice::default() }
+}
+
+/// The distributions that are recorded. In a closed loop the response time is the service time, and it is recorded once.
+#[derive(Debug)]
+struct Distributions {
+    response: Slots,
+    service: Slots,
+    queue: Slots,
+    lag: Slots,
+    first_byte: Slots,
+    content: Slots,
+    new: Slots,
+    resolve: Slots,
+    connect: Slots,
+    tls: Slots,
+}
+
+impl Distributions {
+    fn new() -> Self {
+        Self {
+            response: Slots::new(),
+            service: Slots::new(),
+            queue: Slots::new(),
+            lag: Slots::new(),
+            first_byte: Slots::new(),
+            content: Slots::new(),
+            new: Slots::new(),
+            resolve: Slots::new(),
+            connect: Slots::new(),
+            tls: Slots::new(),
+        }
+    }
+
+    /// Takes out what was recorded and what follows from it; nothing is left.
+    fn take(&mut self, open_loop: bool) -> BTreeMap<Series, Compact> {
+        let service = self.service.take();
+        let new = self.new.take();
+        let response = if open_loop { self.response.take() } else { service.clone() };
+        let all = [
+            (Series::Response, response),
+            (Series::Reused, service.without(&new)),
+            (Series::Service, service),
+            (Series::New, new),
+            (Series::Queue, self.queue.take()),
+            (Series::Lag, self.lag.take()),
+            (Series::FirstByte, self.first_byte.take()),
+            (Series::Content, self.content.take()),
+            (Series::Resolve, self.resolve.take()),
+            (Series::Connect, self.connect.take()),
+            (Series::Tls, self.tls.take()),
+        ];
+        all.into_iter().filter(|(_, values)| !values.is_empty()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Cause, Phase};
+
+    const MILLI: Nanos = 1_000_000;
+    const TIMEOUT: Failure = Failure { phase: Phase::FirstByte, cause: Cause::Timeout };
+
+    fn options(from: Nanos, to: Option<Nanos>, open_loop: bool) -> Options {
+        Options { measured_from: from, measured_to: to, open_loop, requests: 2 }
+    }
+
+    fn plan(at: Nanos, measured: bool) -> Planned {
+        Planned { at, number: 0, measured }
+    }
+
+    /// Planned 2 ms, taken by a free connection at once, written 1 ms, begun half a millisecond before it was finished.
+    fn sample(finished: Nanos) -> Sample {
+        Sample {
+            planned: finished - 2 * MILLI,
+            free: 0,
+            written: finished - MILLI,
+            first: finished - MILLI / 2,
+            finished,
+            status: 200,
+            content: 10,
+            request: 1,
+            new: false,
+        }
+    }
+
+    fn all(mut recorder: Recorder, now: Nanos) -> Recording {
+        let mut recording = Recording::default();
+        while let Some(slice) = recorder.rolled(now) {
+            recording.absorb(slice);
+        }
+        recording.merge(recorder.finish(now));
+        recording
+    }
+
+    #[test]
+    fn an_open_loop_keeps_three_clocks() {
+        let mut recorder = Recorder::new(options(0, Some(4 * SLICE), true));
+        recorder.answered(&sample(10 * MILLI), true);
+        let recording = all(recorder, 4 * SLICE);
+        let value = |series| recording.totals[&series].max() / 10_000;
+        assert_eq!(value(Series::Response), 200);
+        assert_eq!(value(Series::Service), 100);
+        assert_eq!(value(Series::Lag), 100);
+        assert_eq!(value(Series::Queue), 0);
+        assert_eq!(value(Series::FirstByte), 50);
+        assert_eq!(value(Series::Content), 50);
+        assert_eq!(recording.slices.len(), 4);
+        assert_eq!(recording.counts.statuses, BTreeMap::from([(200, 1)]));
+        assert_eq!(recording.counts.requests, [0, 1]);
+        assert_eq!(recording.counts.content, 10);
+    }
+
+    #[test]
+    fn waiting_for_a_connection_and_lag_add_up() {
+        let mut recorder = Recorder::new(options(0, Some(SLICE), true));
+        let waited = sample(10 * MILLI);
+        recorder.answered(&Sample { free: waited.planned + MILLI / 5, ..waited }, true);
+        let recording = all(recorder, SLICE);
+        let value = |series| recording.totals[&series].max() / 10_000;
+        assert_eq!(value(Series::Queue), 20);
+        assert_eq!(value(Series::Lag), 80);
+    }
+
+    #[test]
+    fn in_a_closed_loop_response_is_service_and_there_is_no_lag() {
+        let mut recorder = Recorder::new(options(0, Some(SLICE), false));
+        recorder.answered(&sample(10 * MILLI), true);
+        recorder.answered(&Sample { new: true, ..sample(20 * MILLI) }, true);
+        let recording = all(recorder, SLICE);
+        assert_eq!(recording.totals[&Series::Response], recording.totals[&Series::Service]);
+        assert!(!recording.totals.contains_key(&Series::Lag));
+        assert_eq!(recording.totals[&Series::New].len(), 1);
+        assert_eq!(recording.totals[&Series::Reused].len(), 1);
+    }
+
+    #[test]
+    fn an_answer_counts_where_it_was_finished_and_a_plan_where_it_was_planned() {
+        let mut recorder = Recorder::new(options(0, Some(4 * SLICE), true));
+        recorder.planned(&plan(SLICE - 1, true));
+        recorder.answered(&sample(SLICE), true);
+        // Taken late: the slice of its plan is over.
+        recorder.planned(&plan(SLICE - 1, true));
+        let recording = all(recorder, 4 * SLICE);
+        let seen: Vec<_> = recording
+            .slices
+            .iter()
+            .map(|slice| (slice.counts.planned, slice.counts.answered))
+            .collect();
+        assert_eq!(seen, [(2, 0), (0, 1), (0, 0), (0, 0)]);
+    }
+
+    #[test]
+    fn a_slice_is_handed_out_once_it_is_over() {
+        let mut recorder = Recorder::new(options(0, Some(9 * SLICE), false));
+        recorder.answered(&sample(10 * MILLI), true);
+        assert_eq!(recorder.rolled(SLICE - 1), None);
+        let slice = recorder.rolled(SLICE).unwrap();
+        assert_eq!((slice.start, slice.length, slice.counts.answered), (0, SLICE, 1));
+        assert_eq!(recorder.rolled(3 * SLICE), None);
+        recorder.answered(&sample(3 * SLICE + 5), true);
+        recorder.answered(&sample(5 * SLICE + 5), true);
+        let slice = recorder.rolled(5 * SLICE + 6).unwrap();
+        assert_eq!((slice.start, slice.counts.answered), (3 * SLICE, 1));
+        assert_eq!(recorder.rolled(5 * SLICE + 6), None);
+    }
+
+    #[test]
+    fn the_warm_up_is_in_no_distribution() {
+        let mut recorder = Recorder::new(options(SLICE, Some(3 * SLICE), true));
+        recorder.opened(&Opened { connect: 7, ..Opened::default() }, 0);
+        recorder.transferred(100, 200);
+        recorder.planned(&plan(5, false));
+        recorder.answered(&sample(10 * MILLI), false);
+        // Planned in the warm-up, finished behind it.
+        recorder.answered(&sample(SLICE + 1), false);
+        recorder.transferred(1, 2);
+        let recording = all(recorder, 3 * SLICE);
+        assert_eq!(recording.warm_up.answered, 2);
+        assert_eq!(recording.warm_up.planned, 1);
+        assert_eq!(recording.warm_up.opened, 1);
+        assert_eq!(recording.warm_up.received, 200);
+        assert_eq!(recording.warm_up_length, SLICE);
+        assert_eq!(recording.counts.answered, 0);
+        assert_eq!(recording.counts.received, 2);
+        assert!(!recording.totals.contains_key(&Series::Service));
+        assert_eq!(recording.totals[&Series::Connect].len(), 1);
+        assert_eq!(recording.length, 2 * SLICE);
+    }
+
+    #[test]
+    fn what_is_finished_behind_the_end_is_drained() {
+        let mut recorder = Recorder::new(options(0, Some(SLICE), true));
+        recorder.answered(&sample(SLICE - 1), true);
+        recorder.answered(&sample(SLICE), true);
+        recorder.failed(TIMEOUT, SLICE + 5, true);
+        let recording = all(recorder, SLICE + 10);
+        assert_eq!(recording.slices.len(), 1);
+        assert_eq!(recording.slices[0].counts.answered, 1);
+        assert_eq!((recording.drain.answered, recording.drain.failed), (1, 1));
+        assert_eq!((recording.counts.answered, recording.counts.failed), (2, 1));
+        assert_eq!(recording.totals[&Series::Service].len(), 2);
+        assert_eq!(recording.drain_length, 10);
+        assert_eq!(recording.counts.failures, BTreeMap::from([(TIMEOUT, 1)]));
+    }
+
+    #[test]
+    fn planned_is_sent_and_unsent_whatever_was_put_back() {
+        let mut recorder = Recorder::new(options(0, Some(SLICE), true));
+        for at in [1, 2, 3] {
+            recorder.planned(&plan(at, true));
+        }
+        recorder.put_back(&plan(2, true));
+        recorder.put_back(&plan(3, true));
+        recorder.planned(&plan(2, true));
+        recorder.answered(&sample(20 * MILLI), true);
+        recorder.answered(&sample(21 * MILLI), true);
+        // The third waits again, and four more were never taken.
+        recorder.unsent(5);
+        let recording = all(recorder, SLICE);
+        assert_eq!(recording.counts.unsent, 5);
+        assert_eq!(recording.counts.planned, 7);
+        assert_eq!(recording.slices[0].counts.planned, 7);
+    }
+
+    #[test]
+    fn a_number_of_requests_takes_until_the_last_is_finished() {
+        let mut recorder = Recorder::new(options(0, None, false));
+        recorder.answered(&sample(SLICE + 99), true);
+        recorder.transferred(5, 5);
+        let recording = all(recorder, 9 * SLICE);
+        assert_eq!(recording.length, SLICE + 100);
+        assert_eq!(recording.slices.len(), 2);
+        assert_eq!(recording.slices[1].length, 100);
+        assert_eq!(recording.slices[1].counts.sent, 5);
+    }
+
+    #[test]
+    fn an_interrupted_run_is_as_long_as_it_was() {
+        let mut recorder = Recorder::new(options(0, Some(10 * SLICE), true));
+        recorder.answered(&sample(SLICE + 5), true);
+        recorder.failed(TIMEOUT, SLICE + 9, true);
+        let recording = all(recorder, SLICE + 9);
+        assert_eq!(recording.length, SLICE + 9);
+        assert_eq!(recording.slices.len(), 2);
+        assert_eq!(recording.counts.failed, 1);
+
+        let mut recorder = Recorder::new(options(SLICE, Some(10 * SLICE), true));
+        recorder.answered(&sample(10 * MILLI), false);
+        recorder.unsent(3);
+        let recording = all(recorder, SLICE / 2);
+        assert_eq!((recording.length, recording.slices.len()), (0, 0));
+        assert_eq!(recording.warm_up.unsent, 3);
+        assert_eq!(recording.warm_up_length, SLICE / 2);
+    }
+
+    #[test]
+    fn a_rule_is_counted_each_time_and_shown_once() {
+        let mut recorder = Recorder::new(options(0, Some(SLICE), true));
+        for text in ["first", "second"] {
+            recorder.violation("h1.framing", &|| Violation {
+                what: text.to_owned(),
+                octets: Vec::new(),
+            });
+        }
+        let recording = all(recorder, SLICE);
+        assert_eq!(recording.counts.violations["h1.framing"], 2);
+        assert_eq!(recording.violations["h1.framing"].what, "first");
+    }
+
+    #[test]
+    fn failures_of_connections_are_not_those_of_requests() {
+        let refused = Failure { phase: Phase::Connect, cause: Cause::Os(111) };
+        let mut recorder = Recorder::new(options(0, Some(SLICE), true));
+        recorder.connection_failed(refused, 5);
+        recorder.failed(TIMEOUT, 6, true);
+        let counts = all(recorder, SLICE).counts;
+        assert_eq!(counts.failed, 1);
+        assert_eq!(counts.connections_failed(), 1);
+        assert_eq!(counts.failures, BTreeMap::from([(refused, 1), (TIMEOUT, 1)]));
+    }
+}

@@ -1,0 +1,281 @@
+//! Whether a run was steady: whether its throughput and its median stayed where they were.
+//!
+//! First MSER-5 finds how much of the begin is best left out: points are averaged by fives, and the cut is chosen that leaves the mean
+//! of the rest with the smallest standard error. Then a cumulative sum over the rest looks for a point at which the level changes.
+//! Both count only where levels differ by more than matters, since with enough samples any two stretches of time differ.
+
+use super::units;
+use crate::clock::Nanos;
+use crate::plan::{Load, Plan};
+use crate::record::{Recording, Series, Slice};
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Findings {
+    /// Whether the run was steady behind a short begin; `None` where that cannot be told.
+    pub(super) steady: Option<bool>,
+    /// What is to say of it, a sentence each.
+    pub(super) cautions: Vec<String>,
+}
+
+/// Points that MSER-5 averages.
+const BATCH: usize = 5;
+
+/// With fewer points, nothing is said.
+const FEWEST_POINTS: usize = 20;
+
+/// From this length on, points are seconds, below it slices.
+const LONG: Nanos = 60_000_000_000;
+
+/// Levels of throughput that differ by less are the same.
+const RATE_CHANGE: f64 = 0.05;
+
+/// Medians that differ by less are the same.
+const MEDIAN_CHANGE: f64 = 0.10;
+
+/// The bound of the cumulative sum that independent points stay below in 99 of 100 runs: that of a Brownian bridge.
+const CHANGE: f64 = 1.63;
+
+/// Judges a run. Nothing is said of short runs, and of plans whose rate changes.
+pub(super) fn judge(recording: &Recording, plan: &Plan) -> Findings {
+    if !is_constant(plan) {
+        return Findings::default();
+    }
+    let size = if recording.length >= LONG {
+        let length = recording.slices.first().map_or(1, |slice| slice.length.max(1));
+        usize::try_from((1_000_000_000 / length).max(1)).unwrap_or(1)
+    } else {
+        1
+    };
+    // What remains at the end and is shorter than the others is no point of its own.
+    let points: Vec<_> = recording.slices.chunks_exact(size).collect();
+    let full = recording.slices.first().map_or(0, |slice| slice.length);
+    let whole = |point: &&&[Slice]| point.iter().all(|slice| slice.length == full);
+    let points: Vec<_> = points.iter().filter(whole).copied().collect();
+    if points.len() < FEWEST_POINTS {
+        return Findings::default();
+    }
+    let step = full.saturating_mul(size as u64);
+    let rates: Vec<_> = points.iter().map(|point| rate(point)).collect();
+    let medians: Vec<_> = points.iter().filter_map(|point| median(point)).collect();
+    let mut findings = Findings { steady: Some(true), cautions: Vec::new() };
+    findings.add("throughput", &rates, RATE_CHANGE, step, units::rate);
+    // Without an answer there is no median, and the points no longer lie side by side; the throughput tells of it.
+    if medians.len() == points.len() {
+        findings.add("the median latency", &medians, MEDIAN_CHANGE, step, |median| {
+            units::duration(median as Nanos)
+        });
+    }
+    findings
+}
+
+impl Findings {
+    fn add(
+        &mut self,
+        what: &str,
+        points: &[f64],
+        matters: f64,
+        step: Nanos,
+        shown: impl Fn(f64) -> String,
+    ) {
+        let after = |points: usize| units::duration(step.saturating_mul(points as u64));
+        let cut = truncation(points);
+        let (head, rest) = points.split_at_checked(cut).unwrap_or((&[], points));
+        if differs(mean(head), mean(rest), matters) {
+            let at = after(cut);
+            let (head, rest) = (shown(mean(head)), shown(mean(rest)));
+            if cut + BATCH > points.len() / 2 {
+                self.steady = Some(false);
+                self.cautions.push(format!(
+                    "Not steady: {what} was {head} over the first {at}, {rest} behind them."
+                ));
+                return;
+            }
+            self.cautions.push(format!(
+                "The first {at} differ from the rest: {what} was {head}, then {rest}. \
+                 A warm-up of that length (`--warm-up`) leaves them out."
+            ));
+        }
+        if let Some(change) = change(rest)
+            && let Some((before, behind)) = rest.split_at_checked(change)
+            && differs(mean(before), mean(behind), matters)
+        {
+            self.steady = Some(false);
+            self.cautions.push(format!(
+                "Not steady: {what} went from {} to {} after {}.",
+                shown(mean(before)),
+                shown(mean(behind)),
+                after(cut + change)
+            ));
+        }
+    }
+}
+
+/// Whether the plan asks for the same load all the time.
+fn is_constant(plan: &Plan) -> bool {
+    match &plan.load {
+        Load::Closed(_) => true,
+        Load::Open(schedule, _) => {
+            let first = schedule.pieces.first().map(|piece| piece.from);
+            schedule.pieces.iter().all(|piece| piece.from == piece.to && Some(piece.from) == first)
+        }
+    }
+}
+
+/// Answers per second.
+fn rate(point: &[Slice]) -> f64 {
+    let answered: u64 = point.iter().map(|slice| slice.counts.answered).sum();
+    let length: Nanos = point.iter().map(|slice| slice.length).sum();
+    answered as f64 * 1e9 / length.max(1) as f64
+}
+
+/// The median response time.
+fn median(point: &[Slice]) -> Option<f64> {
+    let compacts = point.iter().filter_map(|slice| slice.series.get(&Series::Response));
+    let mut values: Vec<_> = compacts.flat_map(|compact| compact.values.iter().copied()).collect();
+    values.sort_unstable();
+    let half = values.iter().map(|(_, count)| count).sum::<u64>().div_ceil(2);
+    let mut up_to = 0;
+    let reached = values.iter().find(|(_, count)| {
+        up_to += count;
+        up_to >= half
+    });
+    reached.map(|(value, _)| *value as f64)
+}
+
+/// How many points of the begin MSER-5 leaves out: at most half of them.
+///
+/// It takes the least square of the standard error as it is; by chance that leaves out more than it needs to. The shortest
+/// cut with at most twice of it is the one that a jump gives, too.
+fn truncation(points: &[f64]) -> usize {
+    let batches: Vec<_> = points.chunks_exact(BATCH).map(mean).collect();
+    let error = |cut: usize| {
+        let rest = batches.get(cut..).unwrap_or_default();
+        let center = mean(rest);
+        let squares: f64 = rest.iter().map(|batch| (batch - center).powi(2)).sum();
+        squares / (rest.len() as f64).powi(2)
+    };
+    let errors: Vec<f64> = (0..=batches.len() / 2).map(error).collect();
+    let least = errors.iter().copied().fold(f64::INFINITY, f64::min);
+    errors.iter().position(|error| *error <= 2.0 * least).unwrap_or(0) * BATCH
+}
+
+/// Where the level changes, if it does: how many points lie before.
+fn change(points: &[f64]) -> Option<usize> {
+    let center = mean(points);
+    let count = points.len() as f64;
+    let deviation =
+        (points.iter().map(|point| (point - center).powi(2)).sum::<f64>() / count).sqrt();
+    let mut sum = 0.0;
+    let sums = (1..).zip(points).map(|(before, point)| {
+        sum += point - center;
+        (before, f64::abs(sum))
+    });
+    let (before, largest) = sums.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
+    (largest > CHANGE * deviation * count.sqrt()).then_some(before)
+}
+
+/// Whether two levels lie further apart than matters; not if one is of no points at all.
+fn differs(one: f64, other: f64, matters: f64) -> bool {
+    (one - other).abs() > matters * one.abs().max(other.abs())
+}
+
+/// Not a number for no points, which compares as nothing.
+fn mean(points: &[f64]) -> f64 {
+    points.iter().sum::<f64>() / points.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::plan::{Arrivals, Piece, Schedule};
+    use crate::stats::random::Random;
+    use crate::stats::synthetic::{self, Part};
+
+    fn judged(parts: &[Part]) -> Findings {
+        let plan = synthetic::closed(Duration::from_secs(1));
+        judge(&synthetic::recording(parts, false), &plan)
+    }
+
+    /// Answers in a slice and their time, with 3% of noise on each.
+    fn noisy(random: &mut Random, count: f64, service: f64) -> Part {
+        let mut noise = |level: f64| level * (1.0 + 0.03 * random.normal());
+        Part::even(noise(count) as u64, noise(service) as Nanos)
+    }
+
+    #[test]
+    fn noise_is_steady() {
+        let mut alarms = 0;
+        for seed in 0..100 {
+            let mut random = Random::new(seed);
+            let parts: Vec<_> = (0..80).map(|_| noisy(&mut random, 100.0, 1e6)).collect();
+            let findings = judged(&parts);
+            alarms += usize::from(findings.steady == Some(false) || !findings.cautions.is_empty());
+        }
+        assert!(alarms <= 3, "seeds 0 to 99: {alarms}");
+    }
+
+    #[test]
+    fn a_slow_begin_is_named_and_left_out() {
+        let mut random = Random::new(21);
+        let parts: Vec<_> = (0..80)
+            .map(|slice| noisy(&mut random, if slice < 10 { 60.0 } else { 100.0 }, 1e6))
+            .collect();
+        let findings = judged(&parts);
+        assert_eq!(findings.steady, Some(true), "seed 21: {findings:?}");
+        let caution = &findings.cautions[0];
+        assert!(caution.starts_with("The first 2.50 s differ"), "seed 21: {caution}");
+    }
+
+    #[test]
+    fn a_change_of_level_in_the_midst_is_not_steady() {
+        let mut random = Random::new(22);
+        let parts: Vec<_> = (0..80)
+            .map(|slice| noisy(&mut random, 100.0, if slice < 56 { 1e6 } else { 1.5e6 }))
+            .collect();
+        let findings = judged(&parts);
+        assert_eq!(findings.steady, Some(false), "seed 22");
+        let caution = &findings.cautions[0];
+        assert!(caution.contains("median latency went from 1.0"), "seed 22: {caution}");
+        assert!(caution.ends_with("after 14.0 s."), "seed 22: {caution}");
+    }
+
+    #[test]
+    fn a_run_that_slows_down_all_the_time_is_not_steady() {
+        let mut random = Random::new(23);
+        let parts: Vec<_> =
+            (0..80).map(|slice| noisy(&mut random, 100.0 - f64::from(slice) * 0.5, 1e6)).collect();
+        assert_eq!(judged(&parts).steady, Some(false), "seed 23");
+    }
+
+    #[test]
+    fn one_stalled_second_is_no_change_of_level() {
+        let parts: Vec<_> = (0..80)
+            .map(|slice| match slice {
+                40..44 => Part::default(),
+                _ => Part::even(100, 1_000_000),
+            })
+            .collect();
+        assert_eq!(judged(&parts).steady, Some(true));
+    }
+
+    #[test]
+    fn short_runs_and_changing_plans_are_not_judged() {
+        let parts = vec![Part::even(100, 1_000_000); 80];
+        assert_eq!(judged(&parts[..19]), Findings::default());
+        let piece = |from, to| Piece { from, to, length: Duration::from_secs(10) };
+        let schedule = Schedule { pieces: vec![piece(10.0, 10.0), piece(10.0, 20.0)] };
+        let plan = synthetic::plan(Load::Open(schedule, Arrivals::Constant));
+        assert_eq!(judge(&synthetic::recording(&parts, true), &plan), Findings::default());
+    }
+
+    #[test]
+    fn long_runs_are_judged_by_seconds() {
+        // Slices that differ in turn make seconds that do not.
+        let part = |slice| Part::even(if slice % 4 == 0 { 50 } else { 100 }, 1_000_000);
+        let parts: Vec<_> = (0..240).map(part).collect();
+        assert_eq!(judged(&parts), Findings { steady: Some(true), cautions: Vec::new() });
+    }
+}

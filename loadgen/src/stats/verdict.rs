@@ -1,0 +1,411 @@
+//! Whether the numbers of a run say something about the server, in sentences with figures.
+//!
+//! The generator was the limit where its threads were busy all the time, where requests left late though a connection had room,
+//! or where it did not send what was planned though connections had room. All else that limits what a number says is a caution.
+
+use super::{Summary, Verdict, by_status, needs, ratio, steady, units};
+use crate::clock::Nanos;
+use crate::plan::{Load, Plan};
+use crate::record::{Recording, Series};
+
+/// Share of their time from which threads count as busy all the time: some of it goes where it is not charged.
+const BUSY: f64 = 0.95;
+
+/// Share of a latency from which on the generator's lag in it matters.
+const LAG_SHARE: f64 = 0.2;
+
+/// Percentiles at which lag is held against the latency, and the lag below which it is only that of a good timer.
+const LAG_FLOORS: [(f64, &str, Nanos); 2] = [(0.99, "p99", 1_000_000), (0.5, "median", 250_000)];
+
+/// Share of the planned requests that may go missing without a word.
+const SLACK: f64 = 0.01;
+
+/// Requests that may go missing without a word, however few were planned.
+const FEW: f64 = 10.0;
+
+/// Judges a run by its numbers. The verdict that `summary` has so far is not looked at.
+pub(super) fn verdict(summary: &Summary, recording: &Recording, plan: &Plan) -> Verdict {
+    let open = matches!(plan.load, Load::Open(..));
+    let mut verdict = Verdict::default();
+    verdict.generator.extend(busy(summary, recording, open));
+    if open {
+        verdict.generator.extend(late(summary));
+        let (generator, caution) = missing(summary, recording);
+        verdict.generator.extend(generator);
+        verdict.cautions.extend(caution);
+        verdict.cautions.extend(backlog(summary, recording));
+    } else {
+        verdict.cautions.push(
+            "Closed loop: a server that stalls is asked less meanwhile, so its stalls count for less than users would feel, and \
+             there is no corrected latency. An open loop (`--rate`) shows it."
+                .to_owned(),
+        );
+    }
+    verdict.cautions.extend(errors(summary, recording));
+    let answered = recording.counts.answered;
+    if answered < needs(0.99) {
+        verdict
+            .cautions
+            .push(format!("Too few samples: {answered} answers, and p99 takes {}.", needs(0.99)));
+    }
+    let findings = steady::judge(recording, plan);
+    verdict.steady = findings.steady;
+    verdict.cautions.extend(findings.cautions);
+    if recording.interrupted {
+        verdict.cautions.push(format!(
+            "Interrupted: the numbers are of the first {}.",
+            units::duration(recording.length)
+        ));
+    }
+    verdict
+}
+
+/// What to add to the cautions of a run against a target on the same machine; `None` if it has cores enough for both.
+pub fn shared_cores(threads: usize, cores: usize) -> Option<String> {
+    let count =
+        |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    // One for the target and one for the system's part of the network.
+    (cores < threads.saturating_add(2)).then(|| {
+        format!(
+            "Generator ({}) and target share {}: each takes time from the other, and loopback has no delay and no loss. \
+             Compare runs on this machine only.",
+            count(threads, "thread"),
+            count(cores, "core")
+        )
+    })
+}
+
+/// The generator's threads were busy all the time.
+fn busy(summary: &Summary, recording: &Recording, open: bool) -> Option<String> {
+    let sentence = || {
+        let threads = recording.threads;
+        let whose =
+            if threads == 1 { "thread was".to_owned() } else { format!("{threads} threads were") };
+        let so = if open {
+            "latencies hold its own delays"
+        } else {
+            "the rate is what it can do, or near it, not what the server can"
+        };
+        format!(
+            "The generator's {whose} busy for {} of the time: {so}. Give it more threads (`-t`) or cores.",
+            units::percent(summary.busy)
+        )
+    };
+    (summary.busy >= BUSY).then(sentence)
+}
+
+/// Requests left late though a connection had room for them.
+fn late(summary: &Summary) -> Option<String> {
+    let lag = summary.distribution(Series::Lag)?;
+    let response = summary.distribution(Series::Response)?;
+    LAG_FLOORS.into_iter().find_map(|(q, name, floor)| {
+        let (lag, response) = (lag.quantile(q)?, response.quantile(q)?);
+        let matters = lag >= floor && lag as f64 >= LAG_SHARE * response as f64;
+        matters.then(|| {
+            format!(
+                "The generator sent late though a connection was free: its lag has a {name} of {}, the response time one of {}.",
+                units::duration(lag),
+                units::duration(response)
+            )
+        })
+    })
+}
+
+/// Planned requests that were never sent: a sentence for the generator if it let connections wait, otherwise a caution.
+fn missing(summary: &Summary, recording: &Recording) -> (Option<String>, Option<String>) {
+    let (unsent, planned) = (recording.counts.unsent, recording.counts.planned);
+    if unsent == 0 {
+        return (None, None);
+    }
+    let figures = format!(
+        "{unsent} of {planned} planned requests ({}) were never sent",
+        units::percent(ratio(unsent as f64, planned as f64))
+    );
+    // What delayed those that were sent, taken together.
+    let sum = |series| summary.distribution(series).map_or(0.0, |all| all.mean * all.count as f64);
+    let (own, waiting) = (sum(Series::Lag), sum(Series::Queue));
+    if unsent as f64 > FEW.max(SLACK * planned as f64) && own > waiting {
+        let wait = summary.distribution(Series::Lag).map_or(0, |lag| lag.mean as Nanos);
+        let sentence = format!(
+            "{figures}, though connections were free: the generator sent {} late on average.",
+            units::duration(wait)
+        );
+        return (Some(sentence), None);
+    }
+    (None, Some(format!("{figures}: the run was over before a connection was free.")))
+}
+
+/// More was planned than was answered, all the time.
+fn backlog(summary: &Summary, recording: &Recording) -> Option<String> {
+    let offered = summary.offered?;
+    // What was never sent is counted in the last slice. It was due behind all that was sent: since the last slice with a plan.
+    let mut planned: Vec<f64> = Vec::with_capacity(recording.slices.len());
+    for slice in &recording.slices {
+        let unsent = slice.counts.unsent;
+        planned.push(slice.counts.planned.saturating_sub(unsent) as f64);
+        if unsent > 0 {
+            let behind = planned.iter().rev().take_while(|planned| **planned == 0.0).count().max(1);
+            let each = unsent as f64 / behind as f64;
+            planned.iter_mut().rev().take(behind).for_each(|planned| *planned += each);
+        }
+    }
+    let mut waiting = 0.0;
+    // The points in time at which slices end, in seconds, and what was planned and not yet done by then.
+    let ends: Vec<(f64, f64)> = recording
+        .slices
+        .iter()
+        .zip(planned)
+        .map(|(slice, planned)| {
+            waiting += planned - slice.counts.answered as f64 - slice.counts.failed as f64;
+            (slice.start.saturating_add(slice.length) as f64 / 1e9, waiting)
+        })
+        .collect();
+    let slope = slope(&ends)?;
+    let seconds = recording.length as f64 / 1e9;
+    if slope < SLACK * offered || slope * seconds < FEW {
+        return None;
+    }
+    Some(format!(
+        "The backlog grew by {}: {} were planned, {} answered. Response times grow with the length of such a run and say of the \
+         server only that this is more than it takes.",
+        units::rate(slope),
+        units::rate(offered),
+        units::rate(summary.rate)
+    ))
+}
+
+/// The slope of the straight line with the least squares; `None` of fewer than four points.
+fn slope(points: &[(f64, f64)]) -> Option<f64> {
+    if points.len() < 4 {
+        return None;
+    }
+    let count = points.len() as f64;
+    let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
+    let mean_y = points.iter().map(|(_, y)| y).sum::<f64>() / count;
+    let both: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
+    let square: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
+    Some(ratio(both, square))
+}
+
+/// Requests that failed, and answers that are errors.
+fn errors(summary: &Summary, recording: &Recording) -> Option<String> {
+    let counts = &recording.counts;
+    let bad = by_status(counts, |status| status >= 400);
+    if counts.failed + bad == 0 {
+        return None;
+    }
+    let served = if bad > 0 && summary.distribution(Series::Response).is_some() {
+        " Latencies are those of all answers, errors too."
+    } else {
+        ""
+    };
+    Some(format!(
+        "{} of the requests went wrong: {} failed, {bad} answers had a status of 400 or above, {} were never sent.{served}",
+        units::percent(summary.errors),
+        counts.failed,
+        counts.unsent
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::stats::summary;
+    use crate::stats::synthetic::{self, Part};
+
+    const MILLISECOND: Nanos = 1_000_000;
+
+    /// The verdict on 10 seconds in which a slice is `part`, with 400/s planned.
+    fn open(part: impl Fn(u64) -> Part, tune: impl Fn(&mut Recording)) -> Verdict {
+        let parts: Vec<_> = (0..40).map(part).collect();
+        let mut recording = synthetic::recording(&parts, true);
+        tune(&mut recording);
+        summary(&recording, &synthetic::open(400.0, Duration::from_secs(10)), 1).verdict
+    }
+
+    fn closed(part: Part, tune: impl Fn(&mut Recording)) -> Verdict {
+        let mut recording = synthetic::recording(&vec![part; 40], false);
+        tune(&mut recording);
+        summary(&recording, &synthetic::closed(Duration::from_secs(10)), 1).verdict
+    }
+
+    fn even() -> Part {
+        Part::even(100, MILLISECOND)
+    }
+
+    #[test]
+    fn a_good_open_run_has_nothing_to_say() {
+        let verdict = open(|_| even(), |_| ());
+        let nothing = Verdict { steady: Some(true), ..Verdict::default() };
+        assert_eq!(verdict, nothing);
+    }
+
+    #[test]
+    fn a_closed_loop_says_what_it_cannot_show() {
+        let verdict = closed(even(), |_| ());
+        assert!(verdict.generator.is_empty());
+        assert_eq!(verdict.cautions.len(), 1);
+        assert!(verdict.cautions[0].starts_with("Closed loop:"));
+    }
+
+    #[test]
+    fn threads_that_are_busy_all_the_time_are_the_limit() {
+        let busy = |recording: &mut Recording| {
+            recording.threads = 2;
+            recording.generator_cpu = recording.length * 2 / 100 * 97;
+        };
+        let sentence = &open(|_| even(), busy).generator[0];
+        assert_eq!(
+            sentence,
+            "The generator's 2 threads were busy for 97.0% of the time: latencies hold its own delays. Give it more threads (`-t`) \
+             or cores."
+        );
+        let sentence = &closed(even(), busy).generator[0];
+        assert!(sentence.contains("the rate is what it can do, or near it"), "{sentence}");
+        let idle =
+            |recording: &mut Recording| recording.generator_cpu = recording.length / 100 * 94;
+        assert!(open(|_| even(), idle).generator.is_empty());
+    }
+
+    #[test]
+    fn lag_with_a_free_connection_is_the_generators() {
+        let late = Part { planned: 100, answers: vec![(0, 5 * MILLISECOND, MILLISECOND); 100] };
+        let verdict = open(|_| late.clone(), |_| ());
+        assert_eq!(
+            verdict.generator,
+            [
+                "The generator sent late though a connection was free: its lag has a p99 of 5.00 ms, the response time one of 6.00 ms."
+            ]
+        );
+    }
+
+    #[test]
+    fn lag_that_is_small_against_the_latency_is_none() {
+        let little =
+            Part { planned: 100, answers: vec![(0, 5 * MILLISECOND, 50 * MILLISECOND); 100] };
+        assert!(open(|_| little.clone(), |_| ()).generator.is_empty());
+        let timer = Part { planned: 100, answers: vec![(0, 150_000, 150_000); 100] };
+        assert!(open(|_| timer.clone(), |_| ()).generator.is_empty());
+    }
+
+    #[test]
+    fn late_medians_count_where_one_stall_of_the_server_is_the_p99() {
+        let stalled = |slice| Part {
+            planned: 100,
+            answers: vec![
+                (0, 2 * MILLISECOND, if slice == 7 { 1000 } else { 1 } * MILLISECOND);
+                100
+            ],
+        };
+        let sentence = &open(stalled, |_| ()).generator[0];
+        assert!(sentence.contains("a median of 2.00 ms"), "{sentence}");
+    }
+
+    #[test]
+    fn waiting_for_a_connection_is_not_the_generators() {
+        let waiting =
+            Part { planned: 100, answers: vec![(50 * MILLISECOND, 10_000, MILLISECOND); 100] };
+        assert!(open(|_| waiting.clone(), |_| ()).generator.is_empty());
+    }
+
+    #[test]
+    fn requests_that_were_not_sent_with_connections_free_are_the_generators() {
+        let slow = Part { planned: 100, answers: vec![(0, 400 * MILLISECOND, MILLISECOND); 95] };
+        let unsent = |recording: &mut Recording| recording.counts.unsent = 200;
+        let verdict = open(|_| slow.clone(), unsent);
+        assert_eq!(
+            verdict.generator[1],
+            "200 of 4000 planned requests (5.00%) were never sent, though connections were free: the generator sent 400 ms late on \
+             average."
+        );
+        assert!(!verdict.cautions.iter().any(|caution| caution.contains("were never sent:")));
+    }
+
+    #[test]
+    fn requests_that_were_not_sent_for_want_of_a_connection_are_a_caution() {
+        let full = Part { planned: 100, answers: vec![(400 * MILLISECOND, 0, MILLISECOND); 95] };
+        let unsent = |recording: &mut Recording| recording.counts.unsent = 200;
+        let verdict = open(|_| full.clone(), unsent);
+        assert!(verdict.generator.is_empty());
+        assert_eq!(
+            verdict.cautions[0],
+            "200 of 4000 planned requests (5.00%) were never sent: the run was over before a connection was free."
+        );
+    }
+
+    #[test]
+    fn a_server_that_never_answers_is_not_the_generators() {
+        let unsent = |recording: &mut Recording| recording.counts.unsent = 3_992;
+        let verdict = open(|_| Part { planned: 100, answers: Vec::new() }, unsent);
+        assert!(verdict.generator.is_empty(), "{verdict:?}");
+    }
+
+    #[test]
+    fn a_backlog_that_grows_is_named_with_its_slope() {
+        let verdict = open(|_| Part { planned: 100, ..Part::even(90, MILLISECOND) }, |_| ());
+        let caution = &verdict.cautions[0];
+        assert!(
+            caution.starts_with("The backlog grew by 40.0/s: 400/s were planned, 360/s answered."),
+            "{caution}"
+        );
+    }
+
+    #[test]
+    fn requests_that_were_never_sent_are_part_of_the_backlog() {
+        // Half of what is planned is served: by the end, what was planned in the first half.
+        let half = |slice| Part {
+            planned: if slice < 20 { 100 } else { 0 },
+            ..Part::even(50, MILLISECOND)
+        };
+        let unsent = |recording: &mut Recording| {
+            recording.counts.planned += 2_000;
+            recording.counts.unsent += 2_000;
+            recording.slices[39].counts.planned = 2_000;
+            recording.slices[39].counts.unsent = 2_000;
+        };
+        let caution = &open(half, unsent).cautions[1];
+        assert!(caution.starts_with("The backlog grew by 200/s: 400/s were planned"), "{caution}");
+    }
+
+    #[test]
+    fn a_burst_that_is_worked_off_is_no_backlog() {
+        let burst = |slice| match slice {
+            20 => Part { planned: 100, ..Part::default() },
+            21 => Part { planned: 100, ..Part::even(200, MILLISECOND) },
+            _ => even(),
+        };
+        let verdict = open(burst, |_| ());
+        assert!(!verdict.cautions.iter().any(|caution| caution.contains("backlog")), "{verdict:?}");
+    }
+
+    #[test]
+    fn errors_few_samples_and_interrupts_are_told() {
+        let verdict = open(
+            |_| Part::even(20, MILLISECOND),
+            |recording| {
+                recording.counts.failed = 4;
+                recording.counts.statuses.insert(200, 794);
+                recording.counts.statuses.insert(503, 6);
+                recording.interrupted = true;
+            },
+        );
+        assert_eq!(
+            verdict.cautions,
+            [
+                "1.24% of the requests went wrong: 4 failed, 6 answers had a status of 400 or above, 0 were never sent. Latencies \
+                 are those of all answers, errors too.",
+                "Too few samples: 800 answers, and p99 takes 1000.",
+                "Interrupted: the numbers are of the first 10.0 s.",
+            ]
+        );
+    }
+
+    #[test]
+    fn few_cores_are_told_where_the_target_shares_them() {
+        let caution = shared_cores(1, 2).unwrap();
+        assert!(caution.starts_with("Generator (1 thread) and target share 2 cores:"), "{caution}");
+        assert_eq!(shared_cores(2, 4), None);
+    }
+}

@@ -1,0 +1,275 @@
+//! `falconry load`: the load generator on the command line.
+
+mod args;
+mod deliver;
+mod interrupt;
+mod plan;
+mod subject;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use falconry_loadgen::compare::{self, Comparison, LaneRecordings};
+use falconry_loadgen::connect::{Connector, raise_descriptor_limit};
+use falconry_loadgen::plan::{End, Load, Plan};
+use falconry_loadgen::protocol::Protocol;
+use falconry_loadgen::record::Recording;
+use falconry_loadgen::report::live::Asked;
+use falconry_loadgen::report::progress::{Goal, View};
+use falconry_loadgen::report::watch::Watch;
+use falconry_loadgen::report::{Lane, Manifest, Report};
+use falconry_loadgen::run::{self, Job, RunError, Stop};
+use falconry_loadgen::{clock, sample, stats};
+
+pub(crate) use args::{LoadArgs, ReportArgs};
+pub(crate) use deliver::deliver;
+
+use crate::cli;
+use interrupt::Interrupt;
+use subject::Subject;
+
+/// Why there is no report: a sentence, and the exit code that goes with it.
+pub(crate) struct Refusal {
+    pub(crate) code: u8,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    /// A fault of the command line, of input or output.
+    pub(crate) fn usage(message: String) -> Self {
+        Self { code: 1, message }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &LoadArgs) -> ExitCode {
+    finish(load(args))
+}
+
+/// The exit code of a command, whose refusal is said on standard error.
+pub(crate) fn finish(outcome: Result<u8, Refusal>) -> ExitCode {
+    ExitCode::from(outcome.unwrap_or_else(|refusal| {
+        cli::complain(&refusal.message);
+        refusal.code
+    }))
+}
+
+/// What is measured on its own: a target by a protocol.
+struct Contest {
+    name: String,
+    target: String,
+    job: Job,
+}
+
+fn load(args: &LoadArgs) -> Result<u8, Refusal> {
+    let cores = available_parallelism().map_or(1, usize::from);
+    let subjects = subjects(args, cores)?;
+    let contests = contests(args, &subjects, cores)?;
+    let sockets: usize = contests.iter().map(|contest| contest.job.plan.connections).max().unwrap_or(0);
+    // Where the target is in this process, its ends of the connections are descriptors of ours, too.
+    let ends = if subjects.iter().any(Subject::is_here) { 2 } else { 1 };
+    raise_descriptor_limit((sockets * ends) as u64).map_err(Refusal::usage)?;
+
+    let stop = Stop::default();
+    let interrupt = Interrupt::watch(&stop)
+        .map_err(|error| Refusal::usage(format!("cannot watch for signals: {error}")))?;
+    let started = SystemTime::now();
+    let seconds = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let all = measure(args, &contests, &stop).map_err(|error| match error {
+        RunError::Stopped => Refusal { code: interrupt.code(), message: error.to_string() },
+        error => Refusal::usage(error.to_string()),
+    })?;
+    let local = subjects.iter().any(|subject| plan::is_local(&subject.target));
+    let report = report(args, &contests, &all, seconds, local.then_some(cores))?;
+    if let Some(dir) = &args.shard_dir {
+        deliver::shard(args, dir, &report, &contests[..].first().map(|c| &*c.job.plan), seconds)?;
+    }
+    deliver(&args.report, &report)?;
+    Ok(match stats::exit_code(&report) {
+        130 => interrupt.code(),
+        code => code,
+    })
+}
+
+/// The servers that are loaded.
+fn subjects(args: &LoadArgs, cores: usize) -> Result<Vec<Subject>, Refusal> {
+    let half = (cores / 2).max(1);
+    let listed = plan::target_of_list(&args.request)?;
+    let target = args.target.as_deref().or(listed.as_deref());
+    let mut subjects = vec![Subject::named(target, half)?];
+    if let Some(other) = &args.vs {
+        subjects.push(Subject::named(Some(other), half)?);
+    }
+    Ok(subjects)
+}
+
+fn contests(
+    args: &LoadArgs,
+    subjects: &[Subject],
+    cores: usize,
+) -> Result<Vec<Contest>, Refusal> {
+    let here = subjects.iter().any(Subject::is_here);
+    let threads = args.threads.unwrap_or(if here { (cores / 2).max(1) } else { cores });
+    let protocols: Vec<Protocol> = match &args.proto[..] {
+        [] if args.target.is_none() && args.request.urls.is_none() && args.vs.is_none() => {
+            vec![Protocol::H1, Protocol::H2]
+        }
+        [] => vec![Protocol::H1],
+        chosen => chosen.iter().map(|protocol| (*protocol).into()).collect(),
+    };
+    let sides: Vec<(String, &Subject)> = match subjects {
+        [subject] if args.self_test => vec![("A".into(), subject), ("B".into(), subject)],
+        [subject] => vec![(String::new(), subject)],
+        several => several.iter().map(|subject| (subject.name.clone(), subject)).collect(),
+    };
+    let many = sides.len() * protocols.len() > 1;
+    let plan = Arc::new(plan::plan(args, if many { args.blocks } else { 1 }, threads)?);
+    let mut contests = Vec::new();
+    for (side, subject) in &sides {
+        let mix = Arc::new(plan::mix(args, subject)?);
+        let settings = plan::settings(&args.connection, subject)?;
+        for protocol in &protocols {
+            let name = match (side.as_str(), protocols.len()) {
+                ("", _) => protocol.name().to_owned(),
+                (side, 1) => side.to_owned(),
+                (side, _) => format!("{side} {}", protocol.name()),
+            };
+            let connector = Connector::new(&subject.target, *protocol, &settings);
+            let job = Job {
+                plan: Arc::clone(&plan),
+                mix: Arc::clone(&mix),
+                protocol: *protocol,
+                connector: connector.map_err(Refusal::usage)?,
+                timeouts: plan::timeouts(&args.connection),
+                verify: args.verify,
+                pin: args.pin.clone(),
+                start_at: args.start_at.map(|since| UNIX_EPOCH + since),
+                process: args.pid,
+            };
+            contests.push(Contest { name, target: subject.name.clone(), job });
+        }
+    }
+    if args.shard.is_some() && many {
+        return Err(Refusal::usage(
+            "shards of a comparison could not start their blocks together; run one target by one protocol".into(),
+        ));
+    }
+    Ok(contests)
+}
+
+/// Runs everything: once, or in blocks by turns where there is something to compare.
+fn measure(
+    args: &LoadArgs,
+    contests: &[Contest],
+    stop: &Stop,
+) -> Result<Vec<LaneRecordings>, RunError> {
+    let view = view(args, contests);
+    let rounds = if contests.len() > 1 { args.blocks } else { 1 };
+    // What cannot be shown is no reason not to measure.
+    let mut watch = Watch::begin(&view, !args.no_tui, args.quiet).unwrap_or(Watch::Nobody);
+    let all = compare::blocks(contests.len(), rounds, args.seed, |lane, _round| {
+        if stop.is_set() {
+            return Ok(None);
+        }
+        let Some(contest) = contests.get(lane) else { return Ok(None) };
+        watch.turn(lane);
+        let done = run::run(&contest.job, stop, &mut |slice| {
+            let _ = watch.slice(slice);
+            if watch.tick() == Asked::Stop {
+                stop.set();
+            }
+        });
+        match done {
+            Err(RunError::Stopped) if lane > 0 => Ok(None),
+            done => done.map(Some),
+        }
+    });
+    let _ = watch.end();
+    all
+}
+
+fn view(args: &LoadArgs, contests: &[Contest]) -> View {
+    let first = contests.first();
+    let plan = first.map(|contest| &contest.job.plan);
+    let rounds = if contests.len() > 1 { args.blocks as u64 } else { 1 };
+    View {
+        title: first.map_or_else(String::new, |contest| match contests.len() {
+            1 => format!("{} by {}", contest.target, contest.job.protocol),
+            _ => contest.target.clone(),
+        }),
+        plan: plan.map_or_else(String::new, ToString::to_string),
+        lanes: contests.iter().map(|contest| contest.name.clone()).collect(),
+        goal: match plan.map(|plan| (&plan.load, plan.measured_to())) {
+            Some((Load::Closed(End::Count(count)), _)) => Goal::Requests(count * rounds),
+            Some((_, Some(to))) => {
+                let from = plan.map_or(0, |plan| plan.measured_from());
+                Goal::Length(to.saturating_sub(from).saturating_mul(rounds))
+            }
+            _ => Goal::Length(0),
+        },
+        warm_up: plan.map_or(0, |plan| clock::nanos(plan.warm_up)),
+        open_loop: plan.is_some_and(|plan| plan.is_open_loop()),
+    }
+}
+
+fn report(
+    args: &LoadArgs,
+    contests: &[Contest],
+    all: &[LaneRecordings],
+    started: f64,
+    local: Option<usize>,
+) -> Result<Report, Refusal> {
+    let mut lanes = Vec::new();
+    for (contest, recordings) in contests.iter().zip(all) {
+        let Some(recording) = recordings.whole() else { continue };
+        lanes.push(lane(contest, recording, args.seed, local));
+    }
+    let comparisons = match (contests, all) {
+        ([base, others @ ..], [base_blocks, other_blocks @ ..]) => {
+            let against = |(other, blocks): (&Contest, &LaneRecordings)| {
+                compare::compare((&base.name, base_blocks), (&other.name, blocks), &base.job.plan, args.seed)
+            };
+            others.iter().zip(other_blocks).map(against).filter(|c: &Comparison| c.pairs > 0).collect()
+        }
+        _ => Vec::new(),
+    };
+    let expectations = stats::judge(&args.expect, &lanes);
+    Ok(Report { manifest: manifest(args, contests, started), lanes, comparisons, expectations })
+}
+
+fn lane(contest: &Contest, recording: Recording, seed: u64, local: Option<usize>) -> Lane {
+    let plan: &Plan = &contest.job.plan;
+    let mut summary = stats::summary(&recording, plan, seed);
+    if let Some(cores) = local {
+        summary.verdict.cautions.extend(stats::shared_cores(plan.threads, cores));
+    }
+    let (name, target) = (contest.name.clone(), contest.target.clone());
+    Lane { name, target, protocol: contest.job.protocol, recording, summary }
+}
+
+fn manifest(args: &LoadArgs, contests: &[Contest], started: f64) -> Manifest {
+    let first = contests.first().map(|contest| &contest.job);
+    let mut facts = sample::machine();
+    if let Some(job) = first {
+        facts.insert("threads".into(), job.plan.threads.to_string());
+    }
+    Manifest {
+        version: env!("CARGO_PKG_VERSION").into(),
+        command: std::env::args().collect(),
+        started,
+        seed: args.seed,
+        plan: first.map_or_else(String::new, |job| job.plan.to_string()),
+        requests: first.map_or_else(Vec::new, |job| {
+            job.mix.requests.iter().map(|request| request.name.clone()).collect()
+        }),
+        facts,
+    }
+}
+
+/// Reads a file of the command line.
+fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
+    std::fs::read(path).map_err(|error| Refusal::usage(format!("{}: {error}", path.display())))
+}

@@ -1,0 +1,51 @@
+//! Values that several commands read from the command line.
+
+use std::time::Duration;
+
+use falconry_loadgen::plan::Length;
+
+/// Reads a time: seconds, or `1.5m`, `250ms`, `1h30m`.
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
+    text.parse().map(|Length(time)| time).map_err(|error| format!("{error}"))
+}
+
+/// Reads a time above 0.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    let time = time(text)?;
+    if time.is_zero() { Err("give a time above 0, like 500ms".into()) } else { Ok(time) }
+}
+
+/// Reads a number above 0 that may end with `k` or `M`: thousands, millions.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    let (digits, scale) = match text.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1_000),
+        None => text.strip_suffix('M').map_or((text, 1), |digits| (digits, 1_000_000)),
+    };
+    let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(scale));
+    match number {
+        Some(0) => Err("give a number above 0".into()),
+        Some(number) => Ok(number),
+        None => Err(format!("`{text}` is no number; write 1000, 10k or 2M")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_above_zero() {
+        assert_eq!(span("1m"), Ok(Duration::from_secs(60)));
+        assert!(span("0ms").is_err());
+    }
+
+    #[test]
+    fn counts_have_thousands() {
+        assert_eq!(count("10k"), Ok(10_000));
+        assert_eq!(count("2M"), Ok(2_000_000));
+        assert_eq!(count("7"), Ok(7));
+        for bad in ["", "0", "-1", "1.5", "99999999999999999999", "k"] {
+            assert!(count(bad).is_err(), "{bad}");
+        }
+    }
+}
