@@ -131,14 +131,15 @@ mod tests {
         });
         let second = loop {
             let usage = sampler.read(1).expect("alive");
-            if cpu(&usage) > cpu(&first) {
+            // The kernel counts both in steps, not at the same moments.
+            if cpu(&usage) > cpu(&first) && usage.machine > first.machine {
                 break usage;
             }
         };
         stop.store(true, Ordering::Relaxed);
         busy.join().expect("busy");
         assert_eq!(second.at, 1);
-        assert!(second.machine > first.machine && second.stolen >= first.stolen);
+        assert!(second.stolen >= first.stolen);
     }
 
     #[test]

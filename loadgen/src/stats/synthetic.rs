@@ -8,13 +8,9 @@ use hdrhistogram::Histogram;
 use crate::clock::Nanos;
 use crate::plan::{Arrivals, End, Load, Piece, Plan, Schedule, Shard};
 use crate::protocol::Protocol;
+pub(crate) use crate::record::histogram;
 use crate::record::{Compact, Counts, Recording, Series, Slice};
 use crate::report::{Lane, Manifest, Report};
-
-/// A histogram with the bounds of recordings.
-pub(crate) fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 3_600_000_000_000, 3).unwrap()
-}
 
 /// Values as the histogram rounds them, and how often each is there.
 pub(crate) fn compact(values: impl IntoIterator<Item = Nanos>, like: &Histogram<u64>) -> Compact {
