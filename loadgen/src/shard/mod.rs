@@ -76,6 +76,12 @@ pub struct Manifest {
     pub command: Vec<String>,
     /// The plan in words.
     pub plan: String,
+    /// Its load in words, which are read back ([`Load`](crate::plan::Load)).
+    pub load: String,
+    /// Names of the requests of the mix, in order.
+    pub requests: Vec<String>,
+    /// Whether every response was held against the passive rules (`--verify`).
+    pub verified: bool,
     /// Machine and settings by name.
     pub facts: BTreeMap<String, String>,
 }
