@@ -213,6 +213,8 @@ impl Recorder {
             (Part::WarmUp, ..) => from,
             (Part::Drain, to, _) => to.unwrap_or(now),
             (Part::Measured, None, Some(last)) => last + 1,
+            // One that had nothing to do says nothing about how long it took.
+            (Part::Measured, None, None) if self.unsent == 0 => from,
             (Part::Measured, ..) => now.max(from),
         };
         let length = end.saturating_sub(from);
@@ -253,6 +255,7 @@ impl Recorder {
         for slice in self.ready {
             recording.absorb(slice);
         }
+        recording.fill(0);
         recording.count_drain();
         recording.violations = self.violations;
         recording

@@ -1,6 +1,9 @@
 //! The forms of a report. All are made from one [`Report`]; none computes a number of its own.
 
 pub mod bins;
+pub mod csv;
+pub mod hgrm;
+pub mod hlog;
 pub mod json;
 pub mod junit;
 pub mod lines;

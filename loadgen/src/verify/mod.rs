@@ -122,14 +122,11 @@ impl Known {
                 let found = fields.find(|(name, _)| name.eq_ignore_ascii_case(b"content-type"));
                 found.map(|(_, value)| value.into_owned())
             }
-            // One with holes is no other in each request than it is in most.
-            None => {
-                request.fields.iter().find(|(name, _)| name == "content-type").map(|(_, text)| {
-                    let mut value = Vec::new();
-                    text.render(0, 0, &mut value);
-                    value
-                })
-            }
+            None => request
+                .fields
+                .iter()
+                .find(|(name, text)| name == "content-type" && text.is_fixed())
+                .map(|(_, text)| text.given().flatten().copied().collect()),
         };
         Self {
             method: request.method_name.clone().into_bytes(),

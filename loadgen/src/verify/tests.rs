@@ -11,15 +11,17 @@ use falconry_wire::h1::{
     ChunkLimits, ChunkedDecoder, Decoded, HeadLimits, Parsed, Profile, ResponseFraming,
     ResponseHead, ResponseParser,
 };
-use falconry_wire::h2::{Flags, FrameType, PREFACE, RawFrame};
-use falconry_wire::hpack::{DecodedSection, Decoder, SectionLimits};
+use falconry_wire::h2::{PREFACE, RawFrame};
+use falconry_wire::hpack::{DecodedSection, SectionLimits};
 use falconry_wire::monitor::h2::End;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{LocalSet, spawn_local};
 
 use super::*;
-use crate::protocol::{Head, Protocol, Ticket};
+use crate::error::Cause;
+use crate::protocol::h2::H2;
+use crate::protocol::{Answer, Engine, Head, Protocol, Sink, Ticket};
 use crate::request::{Options, Origin};
 
 /// How often each rule was broken, and a sample of each.
@@ -490,45 +492,104 @@ fn the_reference_server_answers_every_fixture_of_a_mix_without_a_breach() {
     });
 }
 
+/// Tells a watch what an engine tells, each ticket being its own request of the plan.
+struct Watched<'a> {
+    mix: &'a Mix,
+    verifier: &'a mut Verifier,
+    watch: &'a mut Watch,
+    told: &'a mut Told,
+    /// The numbers in the plan by ticket.
+    numbers: &'a mut Vec<Option<u64>>,
+}
+
+impl Watched<'_> {
+    fn request(&self, ticket: Ticket) -> usize {
+        self.mix.pick(self.numbers[ticket.0 as usize].unwrap())
+    }
+}
+
+impl Sink for Watched<'_> {
+    fn first(&mut self, _: Ticket) {}
+
+    fn head(&mut self, ticket: Ticket, _: Method, status: u16, head: Head<'_>) {
+        let request = self.request(ticket);
+        self.watch.head(self.verifier, ticket, request, status, head, &mut tell(self.told));
+    }
+
+    fn content(&mut self, ticket: Ticket, octets: &[u8]) {
+        self.watch.content(ticket, octets);
+    }
+
+    fn done(&mut self, ticket: Ticket, _: Answer) {
+        self.watch.done(self.verifier, ticket, &mut tell(self.told));
+        self.numbers[ticket.0 as usize] = None;
+    }
+
+    fn failed(&mut self, ticket: Ticket, cause: Cause) {
+        panic!("request {:?}: {cause:?}", self.numbers[ticket.0 as usize]);
+    }
+
+    fn unprocessed(&mut self, ticket: Ticket) {
+        panic!("request {:?} was not processed", self.numbers[ticket.0 as usize]);
+    }
+}
+
 #[test]
-fn the_reference_server_speaks_http2_without_a_breach() {
+fn the_reference_server_is_loaded_by_http2_without_a_breach() {
+    const IN_FLIGHT: usize = 16;
+    let mix = mix(&[
+        "GET /",
+        "HEAD /",
+        "GET /plaintext",
+        "GET /json",
+        "GET /bytes/70000",
+        "GET /stream/20",
+        "GET /trailers",
+        "GET /early-hints",
+        "GET /status/404",
+        "GET /status/204",
+        "GET /file",
+        "GET /headers?n={{number}}",
+        "POST /echo",
+        "OPTIONS /",
+    ]);
     with_reference(async |connector| {
-        let mut told = Told::new();
-        let mut watch = Watch::new(Protocol::H2, 8);
+        let (mut told, mut verifier) = (Told::new(), Verifier::new(&mix));
+        let mut watch = Watch::new(Protocol::H2, IN_FLIGHT);
         let mut stream = connector.connect().await.unwrap();
-        let mut out = PREFACE.to_vec();
-        "SETTINGS 0".parse::<RawFrame>().unwrap().encode(&mut out);
-        "SETTINGS 0 +ACK".parse::<RawFrame>().unwrap().encode(&mut out);
-        let paths = ["/", "/plaintext", "/json", "/stream/20", "/trailers", "/status/404", "/file"];
-        for (id, path) in (1..).step_by(2).zip(paths.iter().cycle().take(100)) {
-            format!(
-                "HEADERS {id} +END_STREAM +END_HEADERS :method=GET :scheme=http :authority=a :path={path}"
-            )
-            .parse::<RawFrame>()
-            .unwrap()
-            .encode(&mut out);
-        }
-        watch.sent(&out);
-        stream.write_all(&out).await.unwrap();
-        stream.flush().await.unwrap();
-        let (mut input, mut ended) = (bytes::BytesMut::new(), 0);
-        let mut decoder = Decoder::new();
-        while ended < 100 {
+        let prepared = H2::prepare(&mix, 1).unwrap();
+        let (mut input, mut out) = (Vec::new(), Vec::new());
+        let mut engine = H2::open(IN_FLIGHT, &mut out);
+        let mut numbers: Vec<Option<u64>> = vec![None; IN_FLIGHT];
+        let mut next = 0;
+        while next < 1000 || engine.in_flight() > 0 {
+            while next < 1000 && engine.capacity() > 0 {
+                let ticket = numbers.iter().position(Option::is_none).unwrap();
+                numbers[ticket] = Some(next);
+                let ticket = Ticket(u32::try_from(ticket).unwrap());
+                engine.start(&prepared, next, ticket, &mut out);
+                next += 1;
+            }
+            watch.sent(&out);
+            stream.write_all(&out).await.unwrap();
+            stream.flush().await.unwrap();
+            out.clear();
             let before = input.len();
             assert!(stream.read_buf(&mut input).await.unwrap() > 0);
             watch.received(&input[before..], &mut tell(&mut told));
-            while let Some(frame) = RawFrame::take(&mut input) {
-                if frame.kind == FrameType::HEADERS {
-                    let mut section = DecodedSection::default();
-                    let limits = SectionLimits::default();
-                    decoder.decode(&frame.payload, &limits, &mut section).unwrap();
-                }
-                let carries = matches!(frame.kind, FrameType::DATA | FrameType::HEADERS);
-                ended += usize::from(carries && frame.flags.has(Flags::END_STREAM));
-            }
+            let mut sink = Watched {
+                mix: &mix,
+                verifier: &mut verifier,
+                watch: &mut watch,
+                told: &mut told,
+                numbers: &mut numbers,
+            };
+            let taken = engine.receive(&prepared, &mut input, &mut out, &mut sink).unwrap();
+            input.drain(..taken);
         }
         watch.end(End::Ours, &mut tell(&mut told));
         assert!(told.is_empty(), "{told:#?}");
+        assert!(watch.kept() <= IN_FLIGHT);
     });
 }
 

@@ -93,13 +93,18 @@ impl Watch {
             Head::H2(_) if status != 200 => return,
             Head::H2(section) => Said::by_h2(section),
         };
+        let is_steady = verifier.requests.get(request).is_some_and(|known| known.is_steady);
+        let compared = status == 200 && is_steady;
+        let hashing = if compared { verifier.contents.begin(request, &said) } else { None };
+        // Of HTTP/2 the traffic tells all else.
+        if hashing.is_none() && self.traffic.is_some() {
+            return;
+        }
         let mut open = self.spare.pop().unwrap_or_default();
         open.begin(ticket, request, status);
+        open.hashing = hashing;
         if let Head::H1(octets) = head {
             open.head.extend_from_slice(octets);
-        }
-        if status == 200 && verifier.requests.get(request).is_some_and(|known| known.is_steady) {
-            open.hashing = verifier.contents.begin(request, &said);
         }
         self.open.push(open);
     }
@@ -144,7 +149,9 @@ impl Watch {
         self.spare.extend(self.last.replace(open));
     }
 
-    /// The request failed, or was not processed. Told before [`Watch::refused`] and [`Watch::end`]. `cut` tells that the server closed before the response was whole.
+    /// The request failed, or was not processed. `cut` tells that the server closed before the response was whole.
+    ///
+    /// Told before [`Watch::refused`] and [`Watch::end`].
     pub fn failed(
         &mut self,
         verifier: &Verifier,
