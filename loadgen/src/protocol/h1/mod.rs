@@ -10,6 +10,8 @@
 //! parsing. All others go through the strict parser.
 
 mod prepare;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
