@@ -169,14 +169,16 @@ fn what_would_break_a_request_is_refused_in_a_sentence() {
 
 #[test]
 fn responses_are_those_of_the_requests_in_order() {
-    let told = gets(3, &[PLAIN, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", PLAIN].concat());
+    let told =
+        gets(3, &[PLAIN, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", PLAIN].concat());
     assert_eq!(ends(&told), [Done(0, 200, 2), Done(1, 404, 0), Done(2, 200, 2)]);
     assert_eq!(told.iter().filter(|told| matches!(told, First(_))).count(), 3);
 }
 
 #[test]
 fn a_known_head_means_the_same_again_and_another_does_not() {
-    let told = gets(4, &[PLAIN, PLAIN, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", PLAIN].concat());
+    let told =
+        gets(4, &[PLAIN, PLAIN, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", PLAIN].concat());
     assert_eq!(ends(&told), [Done(0, 200, 2), Done(1, 200, 2), Done(2, 200, 3), Done(3, 200, 2)]);
 }
 
@@ -195,13 +197,19 @@ fn responses_without_content_have_none_whatever_they_say() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n";
     let told = play(&request("HEAD"), 2, head.repeat(2).as_bytes(), usize::MAX, false);
     assert_eq!(ends(&told), [Done(0, 200, 0), Done(1, 200, 0)]);
-    let told = gets(3, &format!("HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n{PLAIN}"));
+    let told = gets(
+        3,
+        &format!(
+            "HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n{PLAIN}"
+        ),
+    );
     assert_eq!(ends(&told), [Done(0, 204, 0), Done(1, 304, 0), Done(2, 200, 2)]);
 }
 
 #[test]
 fn interim_responses_are_told_and_the_final_one_counts() {
-    let told = gets(1, &format!("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n{PLAIN}"));
+    let told =
+        gets(1, &format!("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n{PLAIN}"));
     let statuses: Vec<_> = told
         .iter()
         .filter_map(|told| match told {
@@ -283,10 +291,7 @@ fn octets_that_nobody_asked_for_are_an_error() {
     let mut engine = H1::open(1, &mut out);
     let mut log = Log::default();
     let mut early = PLAIN.as_bytes().to_vec();
-    assert_eq!(
-        engine.receive(&prepared, &mut early, &mut out, &mut log),
-        Err(Cause::Surplus)
-    );
+    assert_eq!(engine.receive(&prepared, &mut early, &mut out, &mut log), Err(Cause::Surplus));
     let mut engine = H1::open(1, &mut out);
     engine.start(&prepared, 0, Ticket(0), &mut out);
     let mut twice = PLAIN.repeat(2).into_bytes();
@@ -317,9 +322,8 @@ fn response() -> impl Strategy<Value = Vec<u8>> {
     let empty = Just(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec());
     let known = Just(PLAIN.as_bytes().to_vec());
     let last = prop_oneof![3 => plain, 1 => chunked, 1 => empty, 3 => known];
-    (proptest::option::weighted(0.2, interim), last).prop_map(|(interim, last)| {
-        [interim.unwrap_or_default().into_bytes(), last].concat()
-    })
+    (proptest::option::weighted(0.2, interim), last)
+        .prop_map(|(interim, last)| [interim.unwrap_or_default().into_bytes(), last].concat())
 }
 
 proptest! {
