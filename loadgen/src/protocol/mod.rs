@@ -19,6 +19,16 @@ pub enum Protocol {
     H2,
 }
 
+/// As RFCs write it: `HTTP/1.1`.
+impl std::fmt::Display for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::H1 => "HTTP/1.1",
+            Self::H2 => "HTTP/2",
+        })
+    }
+}
+
 impl Protocol {
     /// The name in options, series and reports: `h1`, `h2`.
     pub const fn name(self) -> &'static str {

@@ -1,6 +1,6 @@
 //! Shard directories and their merge.
 //!
-//! Each process of a run that is spread over several writes a directory ([`write`]); [`Merged`] puts them together without
+//! Each process of a run that is spread over several writes a directory ([`write()`]); [`Merged`] puts them together without
 //! loss, in any order. The files are described in `docs/shards.md`.
 //!
 //! | file | holds |
@@ -76,6 +76,12 @@ pub struct Manifest {
     pub command: Vec<String>,
     /// The plan in words.
     pub plan: String,
+    /// Its load in words, which are read back ([`Load`](crate::plan::Load)).
+    pub load: String,
+    /// Names of the requests of the mix, in order.
+    pub requests: Vec<String>,
+    /// Whether every response was held against the passive rules (`--verify`).
+    pub verified: bool,
     /// Machine and settings by name.
     pub facts: BTreeMap<String, String>,
 }
