@@ -1,6 +1,8 @@
 //! The forms of a report. All are made from one [`Report`]; none computes a number of its own.
 
+pub mod html;
 pub mod junit;
+pub mod units;
 
 use std::collections::BTreeMap;
 
