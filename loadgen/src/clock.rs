@@ -32,6 +32,8 @@ impl Clock {
 }
 
 /// A duration in nanoseconds; what does not fit (585 years) is the largest.
+#[inline]
 pub fn nanos(duration: Duration) -> Nanos {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    let seconds = duration.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(u64::from(duration.subsec_nanos()))
 }

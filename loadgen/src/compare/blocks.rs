@@ -8,14 +8,17 @@ use crate::record::Recording;
 pub struct LaneRecordings {
     /// A recording each.
     pub blocks: Vec<Recording>,
+    /// Whether the user stopped it before all rounds were over.
+    pub stopped: bool,
 }
 
 impl LaneRecordings {
-    /// All blocks one behind the other, as one recording; `None` if there are none.
+    /// All blocks one behind the other, as one recording, interrupted if a block or the whole was; `None` if there are none.
     pub fn whole(&self) -> Option<Recording> {
         let (first, rest) = self.blocks.split_first()?;
         let mut whole = first.clone();
         rest.iter().for_each(|block| append(&mut whole, block.clone()));
+        whole.interrupted |= self.stopped;
         Some(whole)
     }
 }
@@ -23,7 +26,7 @@ impl LaneRecordings {
 /// Runs `rounds` rounds of a block of every lane, in the order that [`order`] makes of the seed. `run` is told the number of the lane
 /// and of the round, both from 0; it gives no recording if the user wants to stop before there is one.
 ///
-/// A block that was interrupted is the last, and kept: its round is not whole.
+/// A block that was interrupted is the last, and kept: its round is not whole. All lanes are stopped then.
 ///
 /// # Errors
 /// The first of `run`, which ends it all.
@@ -34,16 +37,18 @@ pub fn blocks<E>(
     mut run: impl FnMut(usize, usize) -> Result<Option<Recording>, E>,
 ) -> Result<Vec<LaneRecordings>, E> {
     let mut all = vec![LaneRecordings::default(); lanes];
-    for (round, turns) in order(lanes, rounds, seed).into_iter().enumerate() {
-        for lane in turns {
-            let Some(recording) = run(lane, round)? else { return Ok(all) };
-            let interrupted = recording.interrupted;
-            if let Some(lane) = all.get_mut(lane) {
-                lane.blocks.push(recording);
-            }
-            if interrupted {
-                return Ok(all);
-            }
+    let turns = order(lanes, rounds, seed).into_iter().enumerate();
+    for (round, lane) in
+        turns.flat_map(|(round, turns)| turns.into_iter().map(move |lane| (round, lane)))
+    {
+        let recording = run(lane, round)?;
+        let stopped = recording.as_ref().is_none_or(|recording| recording.interrupted);
+        if let Some(lane) = all.get_mut(lane) {
+            lane.blocks.extend(recording);
+        }
+        if stopped {
+            all.iter_mut().for_each(|lane| lane.stopped = true);
+            break;
         }
     }
     Ok(all)
@@ -89,7 +94,7 @@ mod tests {
     #[test]
     fn blocks_of_a_lane_lie_one_behind_the_other() {
         let blocks = vec![block(10, 4), block(20, 4), block(30, 2)];
-        let whole = LaneRecordings { blocks }.whole().unwrap();
+        let whole = LaneRecordings { blocks, stopped: false }.whole().unwrap();
         let starts: Vec<_> = whole.slices.iter().map(|slice| slice.start / SLICE).collect();
         assert_eq!(starts, (0..10).collect::<Vec<_>>());
         let answered: Vec<_> = whole.slices.iter().map(|slice| slice.counts.answered).collect();
@@ -109,7 +114,7 @@ mod tests {
         short.length -= SLICE / 2;
         short.slices[1].length -= SLICE / 2;
         let blocks = vec![short.clone(), short.clone(), short];
-        let whole = LaneRecordings { blocks }.whole().unwrap();
+        let whole = LaneRecordings { blocks, stopped: false }.whole().unwrap();
         assert_eq!(whole.length, 3 * (SLICE + SLICE / 2));
         assert_eq!(whole.slices.iter().map(|slice| slice.counts.answered).sum::<u64>(), 60);
         assert_eq!(whole.slices.len(), 5);
@@ -127,7 +132,7 @@ mod tests {
             .flat_map(|(round, turn)| turn.into_iter().map(move |lane| (round, lane)))
             .collect();
         assert_eq!(seen, expected);
-        assert!(all.unwrap().iter().all(|lane| lane.blocks.len() == 4));
+        assert!(all.unwrap().iter().all(|lane| lane.blocks.len() == 4 && !lane.stopped));
     }
 
     #[test]
@@ -137,9 +142,11 @@ mod tests {
             left -= 1;
             Ok::<_, ()>(Some(Recording { interrupted: left == 0, ..block(1, 1) }))
         });
-        assert_eq!(all.unwrap().iter().map(|lane| lane.blocks.len()).sum::<usize>(), 3);
+        let all = all.unwrap();
+        assert_eq!(all.iter().map(|lane| lane.blocks.len()).sum::<usize>(), 3);
+        assert!(all.iter().filter_map(LaneRecordings::whole).all(|whole| whole.interrupted));
         let stopped = blocks(2, 4, 9, |_, _| Ok::<_, ()>(None)).unwrap();
-        assert!(stopped.iter().all(|lane| lane.blocks.is_empty()));
+        assert!(stopped.iter().all(|lane| lane.blocks.is_empty() && lane.stopped));
         assert_eq!(blocks(2, 4, 9, |_, _| Err("unreachable")), Err("unreachable"));
     }
 }

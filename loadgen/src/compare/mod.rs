@@ -12,7 +12,7 @@ mod ratio;
 pub use blocks::{LaneRecordings, blocks};
 pub use order::order;
 
-use crate::plan::{Load, Plan};
+use crate::plan::Load;
 use crate::record::{Recording, Series};
 use crate::stats::{per_cpu, quantile, rate};
 
@@ -91,7 +91,7 @@ impl Comparison {
 pub fn compare(
     (base, base_blocks): (&str, &LaneRecordings),
     (other, other_blocks): (&str, &LaneRecordings),
-    plan: &Plan,
+    load: &Load,
     seed: u64,
 ) -> Comparison {
     let pairs: Vec<_> = base_blocks
@@ -99,7 +99,7 @@ pub fn compare(
         .iter()
         .zip(&other_blocks.blocks)
         .filter(|(base, other)| !base.interrupted && !other.interrupted)
-        .map(|(base, other)| (figures(base, plan), figures(other, plan)))
+        .map(|(base, other)| (figures(base, load), figures(other, load)))
         .collect();
     let mut ratios = Vec::new();
     let names = pairs.first().map(|(base, _)| base.as_slice()).unwrap_or_default();
@@ -114,14 +114,14 @@ pub fn compare(
 }
 
 /// What is compared, in the order of reports. The names are the same for all recordings of a plan.
-fn figures(recording: &Recording, plan: &Plan) -> Vec<(&'static str, Option<f64>)> {
+fn figures(recording: &Recording, load: &Load) -> Vec<(&'static str, Option<f64>)> {
     let time = |series, q| quantile(recording, series, q).map(|nanos| nanos as f64);
     let mut figures = vec![
         ("rate", Some(rate(recording))),
         ("p50", time(Series::Response, 0.5)),
         ("p99", time(Series::Response, 0.99)),
     ];
-    if matches!(plan.load, Load::Open(..)) {
+    if matches!(load, Load::Open(..)) {
         figures.push(("service p50", time(Series::Service, 0.5)));
         figures.push(("service p99", time(Series::Service, 0.99)));
     }
@@ -146,10 +146,10 @@ mod tests {
             recording.generator_cpu = (count as f64 * service) as u64;
             recording
         };
-        LaneRecordings { blocks: (0..rounds).map(|_| block()).collect() }
+        LaneRecordings { blocks: (0..rounds).map(|_| block()).collect(), stopped: false }
     }
 
-    fn plan() -> Plan {
+    fn load() -> Load {
         synthetic::closed(Duration::from_secs(1))
     }
 
@@ -157,7 +157,7 @@ mod tests {
     fn lanes_that_differ_are_told_apart_and_by_how_much() {
         let mut random = Random::new(51);
         let (base, other) = (lane(&mut random, 20, 300, 1e6), lane(&mut random, 20, 300, 1.2e6));
-        let comparison = compare(("h1", &base), ("h2", &other), &plan(), 1);
+        let comparison = compare(("h1", &base), ("h2", &other), &load(), 1);
         let figures: Vec<_> = comparison.ratios.iter().map(|ratio| ratio.figure.as_str()).collect();
         assert_eq!(figures, ["rate", "p50", "p99", "requests per CPU second"]);
         assert_eq!((comparison.pairs, comparison.ratios[0].ratio), (20, 1.0));
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_lane_against_itself_is_level() {
         let lane = lane(&mut Random::new(52), 8, 300, 1e6);
-        let comparison = compare(("a", &lane), ("b", &lane), &plan(), 1);
+        let comparison = compare(("a", &lane), ("b", &lane), &load(), 1);
         assert!(comparison.ratios.iter().all(|ratio| ratio.p_value == 1.0), "{comparison:?}");
         let sentence = "Self-test: all 4 intervals contain 1, over 8 pairs of blocks.";
         assert_eq!(comparison.self_test(), (true, sentence.to_owned()));
@@ -189,7 +189,7 @@ mod tests {
         let mut random = Random::new(53);
         let (base, mut other) = (lane(&mut random, 6, 300, 1e6), lane(&mut random, 6, 300, 1e6));
         other.blocks[3] = synthetic::recording(&vec![Part::even(10, 1_000_000); 4], false);
-        let comparison = compare(("a", &base), ("b", &other), &plan(), 1);
+        let comparison = compare(("a", &base), ("b", &other), &load(), 1);
         assert!(comparison.ratios.iter().all(|ratio| ratio.figure != "p99"), "{comparison:?}");
         assert!(comparison.ratios.iter().any(|ratio| ratio.figure == "p50"));
     }
@@ -199,9 +199,9 @@ mod tests {
         let mut random = Random::new(54);
         let (mut base, other) = (lane(&mut random, 6, 300, 1e6), lane(&mut random, 5, 300, 1e6));
         base.blocks[4].interrupted = true;
-        assert_eq!(compare(("a", &base), ("b", &other), &plan(), 1).pairs, 4);
+        assert_eq!(compare(("a", &base), ("b", &other), &load(), 1).pairs, 4);
         let nothing = LaneRecordings::default();
-        let comparison = compare(("a", &base), ("b", &nothing), &plan(), 1);
+        let comparison = compare(("a", &base), ("b", &nothing), &load(), 1);
         assert_eq!((comparison.pairs, comparison.ratios.len()), (0, 0));
         assert!(!comparison.self_test().0);
     }

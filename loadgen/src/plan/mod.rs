@@ -13,6 +13,7 @@ pub use length::{Length, NoLength};
 pub use rate::{Rate, RateFault};
 pub use schedule::{Arrivals, Piece, Schedule};
 pub use source::{Planned, Source, Unsent};
+pub use words::NoLoad;
 
 use std::time::Duration;
 

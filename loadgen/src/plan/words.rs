@@ -1,9 +1,10 @@
 //! A plan in words, and its hash.
 
 use std::fmt::{self, Write};
+use std::str::FromStr;
 
 use super::length::Length;
-use super::{End, Load, Plan};
+use super::{Arrivals, End, Load, Plan};
 
 impl Plan {
     /// A hash by which shards know that they belong to one plan: the same on every machine and in every process.
@@ -42,6 +43,34 @@ impl fmt::Display for Load {
                 write!(f, "open loop, {schedule}, {} arrivals", arrivals.name())
             }
         }
+    }
+}
+
+/// It is not what a load is displayed as.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0:?} describes no load")]
+pub struct NoLoad(String);
+
+impl FromStr for Load {
+    type Err = NoLoad;
+
+    /// Reads what is displayed back.
+    fn from_str(text: &str) -> Result<Self, NoLoad> {
+        let read = || {
+            if let Some(length) = text.strip_prefix("closed loop for ") {
+                return Some(Self::Closed(End::After(length.parse::<Length>().ok()?.0)));
+            }
+            if let Some(count) = text.strip_prefix("closed loop of ") {
+                let count = count.strip_suffix(" requests")?.parse().ok()?;
+                return Some(Self::Closed(End::Count(count)));
+            }
+            let (schedule, arrivals) =
+                text.strip_prefix("open loop, ")?.strip_suffix(" arrivals")?.rsplit_once(", ")?;
+            let kinds = [Arrivals::Constant, Arrivals::Poisson];
+            let arrivals = kinds.into_iter().find(|kind| kind.name() == arrivals)?;
+            Some(Self::Open(schedule.parse().ok()?, arrivals))
+        };
+        read().ok_or_else(|| NoLoad(text.to_owned()))
     }
 }
 
@@ -86,6 +115,22 @@ mod tests {
             "open loop, 100..2000/s for 60s, constant arrivals; 64 connections, 8 in flight each; \
              warm-up 5s, drain 500ms; seed 7"
         );
+    }
+
+    #[test]
+    fn a_load_is_read_back() {
+        let open = |text: &str, arrivals| Load::Open(text.parse().expect("rate"), arrivals);
+        for load in [
+            Load::Closed(End::After(Duration::from_millis(2500))),
+            Load::Closed(End::Count(7)),
+            open("100..2000/s for 60s, 2000/s for 30s", Arrivals::Poisson),
+            open("0.5/s for 1h", Arrivals::Constant),
+        ] {
+            assert_eq!(load.to_string().parse(), Ok(load));
+        }
+        for bad in ["", "closed loop", "open loop, 5/s for 1s", "open loop, x, constant arrivals"] {
+            assert!(bad.parse::<Load>().is_err(), "{bad}");
+        }
     }
 
     #[test]

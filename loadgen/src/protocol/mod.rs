@@ -3,6 +3,7 @@
 //! An engine takes requests and octets and gives octets and events. It knows requests by the
 //! [`Ticket`] of its caller, who knows what time it is and what was planned.
 
+pub mod h1;
 pub mod h2;
 
 use falconry_wire::method::Method;

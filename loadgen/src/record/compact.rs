@@ -23,7 +23,9 @@ impl Compact {
         for step in histogram.iter_recorded() {
             let value = rounded(step.value_iterated_to());
             match values.last_mut() {
-                Some((last, count)) if *last == value => *count += step.count_at_value(),
+                Some((last, count)) if *last == value => {
+                    *count = count.saturating_add(step.count_at_value());
+                }
                 _ => values.push((value, step.count_at_value())),
             }
         }
@@ -46,7 +48,7 @@ impl Compact {
 
     /// How many samples it holds.
     pub fn count(&self) -> u64 {
-        self.values.iter().map(|(_, count)| count).sum()
+        self.values.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
     /// Whether it holds none.

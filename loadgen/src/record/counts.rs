@@ -37,24 +37,32 @@ pub struct Counts {
 impl Counts {
     /// Adds the numbers of another.
     pub fn add(&mut self, other: &Self) {
-        self.planned += other.planned;
-        self.answered += other.answered;
-        self.failed += other.failed;
-        self.unsent += other.unsent;
-        self.opened += other.opened;
-        self.received += other.received;
-        self.sent += other.sent;
-        self.content += other.content;
+        // Numbers may come from a file: what does not fit stays the largest.
+        let numbers = [
+            (&mut self.planned, other.planned),
+            (&mut self.answered, other.answered),
+            (&mut self.failed, other.failed),
+            (&mut self.unsent, other.unsent),
+            (&mut self.opened, other.opened),
+            (&mut self.received, other.received),
+            (&mut self.sent, other.sent),
+            (&mut self.content, other.content),
+        ];
+        for (sum, number) in numbers {
+            *sum = sum.saturating_add(number);
+        }
         for (&status, count) in &other.statuses {
-            *self.statuses.entry(status).or_default() += count;
+            let sum = self.statuses.entry(status).or_default();
+            *sum = sum.saturating_add(*count);
         }
         for (&failure, count) in &other.failures {
-            *self.failures.entry(failure).or_default() += count;
+            let sum = self.failures.entry(failure).or_default();
+            *sum = sum.saturating_add(*count);
         }
         for (rule, count) in &other.violations {
             // Looked up first, so that a known rule costs no copy of its name.
             match self.violations.get_mut(rule) {
-                Some(sum) => *sum += count,
+                Some(sum) => *sum = sum.saturating_add(*count),
                 None => {
                     self.violations.insert(rule.clone(), *count);
                 }
@@ -64,7 +72,7 @@ impl Counts {
             self.requests.resize(other.requests.len(), 0);
         }
         for (sum, count) in self.requests.iter_mut().zip(&other.requests) {
-            *sum += count;
+            *sum = sum.saturating_add(*count);
         }
     }
 

@@ -20,4 +20,5 @@ pub use recording::{Recording, Violation};
 pub use sample::{Opened, Sample};
 pub use series::Series;
 pub use slice::{SLICE, Slice};
+pub(crate) use slots::slot;
 pub use slots::{HIGHEST, histogram};

@@ -81,8 +81,8 @@ impl Recording {
         self.drain.add(&other.drain);
         add_series(&mut self.drain_series, &other.drain_series);
         self.drain_length = self.drain_length.max(other.drain_length);
-        self.generator_cpu += other.generator_cpu;
-        self.threads += other.threads;
+        self.generator_cpu = self.generator_cpu.saturating_add(other.generator_cpu);
+        self.threads = self.threads.saturating_add(other.threads);
         self.interrupted |= other.interrupted;
         for (rule, violation) in other.violations {
             // One of them stays, the same whichever came first.
@@ -135,7 +135,7 @@ impl Recording {
     }
 
     /// Adds slices up to the end, and tells the new ones, and the one that was the last of `known`, their time.
-    fn fill(&mut self, known: usize) {
+    pub(super) fn fill(&mut self, known: usize) {
         let count = usize::try_from(self.length.div_ceil(SLICE)).unwrap_or(usize::MAX);
         if self.slices.len() < count {
             self.slices.resize_with(count, Slice::default);

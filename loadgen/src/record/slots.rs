@@ -28,7 +28,7 @@ const GROUPS: usize = slot(HIGHEST) / GROUP + 1;
 
 /// The slot of a value.
 #[inline]
-const fn slot(value: Nanos) -> usize {
+pub(crate) const fn slot(value: Nanos) -> usize {
     // The octave above the first two groups, 0 in them.
     let octave = 63 - (value | (2 * GROUP as u64 - 1)).leading_zeros() - GROUP_BITS;
     ((octave as usize) << GROUP_BITS) + (value >> octave) as usize

@@ -1,8 +1,18 @@
 //! The forms of a report. All are made from one [`Report`]; none computes a number of its own.
 
+pub mod bins;
+pub mod csv;
+pub mod hgrm;
+pub mod hlog;
 pub mod html;
+pub mod json;
 pub mod junit;
+pub mod lines;
+pub mod live;
+pub mod progress;
+pub mod terminal;
 pub mod units;
+pub mod watch;
 
 use std::collections::BTreeMap;
 
@@ -52,6 +62,8 @@ pub struct Manifest {
     pub seed: u64,
     /// The plan in words: `open loop, 2000/s for 30s, 64 connections, 2 threads`.
     pub plan: String,
+    /// Names of the requests of the mix, in order.
+    pub requests: Vec<String>,
     /// Whether every response was held against the passive rules (`--verify`).
     pub verified: bool,
     /// Machine and settings by name, in order of names: `cpu`, `cores`, `kernel`, `descriptors`, `h2 window`…

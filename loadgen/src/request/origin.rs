@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use falconry_transport as transport;
 use falconry_wire::authority::Authority;
 
 /// Scheme and authority: all requests of a run share one.
@@ -9,7 +10,7 @@ use falconry_wire::authority::Authority;
 pub struct Origin {
     /// `http` or `https`.
     pub scheme: &'static str,
-    /// Host and port as a client puts them into Host; no port where the URL had none.
+    /// Host and port as a client puts them into Host: no port where it is the scheme's own.
     pub authority: String,
 }
 
@@ -19,36 +20,20 @@ impl Origin {
     /// # Errors
     /// What is wrong with it, and how to mend it.
     pub fn split(url: &str) -> Result<(Self, String), String> {
-        let Some((scheme, rest)) = url.split_once("://") else {
-            return Err(format!("`{url}` is no URL; write it like `http://localhost:8080/path`"));
-        };
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "http" => "http",
-            "https" => "https",
-            _ => return Err(format!("`{scheme}` is not loaded; use `http` or `https`")),
-        };
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, target) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        if authority.contains('@') {
+        if url.starts_with("unix:") {
             return Err(format!(
-                "`{authority}` holds a user; leave it out and give `-H 'Authorization: …'`"
+                "`{url}` is no URL; give the socket as the target, and paths here"
             ));
         }
-        let authority = authority.strip_suffix(':').unwrap_or(authority);
-        check_authority(authority)?;
+        let (origin, target) = transport::Origin::split(url).map_err(|error| error.to_string())?;
         let slash = if target.starts_with('/') { "" } else { "/" };
-        Ok((Self { scheme, authority: authority.to_owned() }, format!("{slash}{target}")))
+        let authority = origin.authority().to_owned();
+        Ok((Self { scheme: origin.scheme().name(), authority }, format!("{slash}{target}")))
     }
 
-    /// Whether both mean the same host and port, in whatever spelling.
+    /// Whether both mean the same host and port; names are the same in any case.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.scheme == other.scheme && self.host_and_port() == other.host_and_port()
-    }
-
-    fn host_and_port(&self) -> Option<(Vec<u8>, u16)> {
-        let authority = Authority::parse(self.authority.as_bytes())?;
-        let default = if self.scheme == "https" { 443 } else { 80 };
-        Some((authority.host.to_ascii_lowercase(), authority.port.unwrap_or(default)))
+        self.scheme == other.scheme && self.authority.eq_ignore_ascii_case(&other.authority)
     }
 }
 
@@ -86,7 +71,7 @@ mod tests {
         for (url, origin, target) in [
             ("http://a", "http://a", "/"),
             ("HTTPS://A:8443/b/c?d=e", "https://A:8443", "/b/c?d=e"),
-            ("http://[::1]:80?x", "http://[::1]:80", "/?x"),
+            ("http://[::1]:80?x", "http://[::1]", "/?x"),
             ("http://a:/", "http://a", "/"),
         ] {
             assert_eq!(split(url), (origin.into(), target.into()));
@@ -96,12 +81,13 @@ mod tests {
     #[test]
     fn what_is_no_url_of_ours_is_refused() {
         for (url, word) in [
-            ("a/b", "no URL"),
-            ("ftp://a/", "use `http`"),
-            ("http://u:p@a/", "Authorization"),
-            ("http:///x", "localhost:8080"),
-            ("http://a b/", "localhost:8080"),
-            ("http://a:99999/", "localhost:8080"),
+            ("a/b", "no port"),
+            ("ftp://a/", "no scheme"),
+            ("http://u:p@a/", "no user name"),
+            ("http:///x", "no host"),
+            ("http://a b/", "no host"),
+            ("http://a:99999/", "no port"),
+            ("unix:/x://y", "as the target"),
         ] {
             let message = Origin::split(url).unwrap_err();
             assert!(message.contains(word), "{url}: {message}");

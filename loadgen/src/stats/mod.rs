@@ -21,7 +21,7 @@ pub use verdict::shared_cores;
 use hdrhistogram::Histogram;
 
 use crate::clock::Nanos;
-use crate::plan::{Load, Plan};
+use crate::plan::Load;
 use crate::record::{Counts, Recording, Series};
 use bootstrap::Blocks;
 
@@ -127,10 +127,10 @@ pub struct Judged {
     pub measured: String,
 }
 
-/// A recording in numbers. The same recording, plan and seed give the same numbers.
+/// A recording in numbers. The same recording, load and seed give the same numbers.
 ///
 /// Cost: some ten milliseconds for a run of a minute, most of it for the intervals of confidence.
-pub fn summary(recording: &Recording, plan: &Plan, seed: u64) -> Summary {
+pub fn summary(recording: &Recording, load: &Load, seed: u64) -> Summary {
     let Recording { counts, drain, .. } = recording;
     let seconds = recording.length as f64 / 1e9;
     let requests = counts.answered + counts.failed + counts.unsent;
@@ -144,7 +144,7 @@ pub fn summary(recording: &Recording, plan: &Plan, seed: u64) -> Summary {
     let mut summary = Summary {
         length: recording.length,
         rate: rate(recording),
-        offered: matches!(plan.load, Load::Open(..)).then(|| ratio(counts.planned as f64, seconds)),
+        offered: matches!(load, Load::Open(..)).then(|| ratio(counts.planned as f64, seconds)),
         good: ratio(good(counts).saturating_sub(good(drain)) as f64, seconds),
         errors: ratio(bad as f64, requests as f64),
         received: ratio(counts.received.saturating_sub(drain.received) as f64, seconds),
@@ -153,7 +153,7 @@ pub fn summary(recording: &Recording, plan: &Plan, seed: u64) -> Summary {
         distributions: distributions.collect(),
         verdict: Verdict::default(),
     };
-    summary.verdict = verdict::verdict(&summary, recording, plan);
+    summary.verdict = verdict::verdict(&summary, recording, load);
     summary
 }
 
@@ -232,8 +232,8 @@ mod tests {
     fn percentiles_need_ten_samples_beyond() {
         assert_eq!(QUANTILES.map(needs), [20, 40, 100, 200, 1_000, 10_000, 100_000, 1_000_000]);
         let parts = vec![Part::even(25, 1_000_000); 39];
-        let plan = synthetic::closed(Duration::from_secs(10));
-        let summary = summary(&synthetic::recording(&parts, false), &plan, 1);
+        let load = synthetic::closed(Duration::from_secs(10));
+        let summary = summary(&synthetic::recording(&parts, false), &load, 1);
         let response = summary.distribution(Series::Response).unwrap();
         assert_eq!(response.count, 975);
         assert!(response.quantile(0.95).is_some());
@@ -255,8 +255,8 @@ mod tests {
         recording.counts.unsent = 5;
         recording.generator_cpu = 5_000_000_000;
         recording.threads = 2;
-        let plan = synthetic::open(107.0, Duration::from_secs(10));
-        let summary = summary(&recording, &plan, 1);
+        let load = synthetic::open(107.0, Duration::from_secs(10));
+        let summary = summary(&recording, &load, 1);
         assert_eq!(summary.rate, 100.0);
         assert_eq!(summary.good, 99.0);
         assert_eq!(summary.offered, Some(107.0));
@@ -275,9 +275,9 @@ mod tests {
             })
             .collect();
         let recording = synthetic::recording(&parts, false);
-        let plan = synthetic::closed(Duration::from_secs(30));
-        let one = summary(&recording, &plan, 7);
-        assert_eq!(one, summary(&recording, &plan, 7));
+        let load = synthetic::closed(Duration::from_secs(30));
+        let one = summary(&recording, &load, 7);
+        assert_eq!(one, summary(&recording, &load, 7));
         for quantile in &one.distribution(Series::Response).unwrap().quantiles[..6] {
             let (low, high) = quantile.confidence.unwrap();
             let value = quantile.value.unwrap();
@@ -288,8 +288,8 @@ mod tests {
     #[test]
     fn a_recording_of_nothing_has_numbers() {
         let recording = synthetic::recording(&[], true);
-        let plan = synthetic::open(10.0, Duration::from_secs(1));
-        let summary = summary(&recording, &plan, 1);
+        let load = synthetic::open(10.0, Duration::from_secs(1));
+        let summary = summary(&recording, &load, 1);
         assert_eq!((summary.rate, summary.errors, summary.busy), (0.0, 0.0, 0.0));
         assert!(summary.distributions.is_empty());
     }

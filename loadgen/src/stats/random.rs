@@ -22,7 +22,7 @@ impl Random {
     /// A number below `bound`, all alike up to one part in 2³²; 0 if `bound` is 0.
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
         // The upper half of the product is below the bound, so that nothing is cut off.
-        ((self.bits() >> 32) * u64::from(bound) >> 32) as u32
+        (((self.bits() >> 32) * u64::from(bound)) >> 32) as u32
     }
 
     /// Puts the items in an order by chance.

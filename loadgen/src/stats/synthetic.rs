@@ -6,15 +6,11 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::clock::Nanos;
-use crate::plan::{Arrivals, End, Load, Piece, Plan, Schedule, Shard};
+use crate::plan::{Arrivals, End, Load, Piece, Schedule};
 use crate::protocol::Protocol;
+pub(crate) use crate::record::histogram;
 use crate::record::{Compact, Counts, Recording, Series, Slice};
 use crate::report::{Lane, Manifest, Report};
-
-/// A histogram with the bounds of recordings.
-pub(crate) fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 3_600_000_000_000, 3).unwrap()
-}
 
 /// Values as the histogram rounds them, and how often each is there.
 pub(crate) fn compact(values: impl IntoIterator<Item = Nanos>, like: &Histogram<u64>) -> Compact {
@@ -99,41 +95,26 @@ pub(crate) fn recording(parts: &[Part], open: bool) -> Recording {
     }
 }
 
-/// An open loop at a constant rate, over 8 connections.
-pub(crate) fn open(rate: f64, length: Duration) -> Plan {
+/// An open loop at a constant rate.
+pub(crate) fn open(rate: f64, length: Duration) -> Load {
     let schedule = Schedule { pieces: vec![Piece { from: rate, to: rate, length }] };
-    plan(Load::Open(schedule, Arrivals::Constant))
+    Load::Open(schedule, Arrivals::Constant)
 }
 
-/// A closed loop over 8 connections.
-pub(crate) fn closed(length: Duration) -> Plan {
-    plan(Load::Closed(End::After(length)))
-}
-
-/// Any load over 8 connections of one thread.
-pub(crate) fn plan(load: Load) -> Plan {
-    Plan {
-        load,
-        warm_up: Duration::ZERO,
-        connections: 8,
-        in_flight: 1,
-        threads: 1,
-        requests_per_connection: None,
-        drain: Duration::from_secs(1),
-        shard: Shard { index: 0, count: 1 },
-        seed: 1,
-    }
+/// A closed loop.
+pub(crate) fn closed(length: Duration) -> Load {
+    Load::Closed(End::After(length))
 }
 
 /// A report of two lanes, `h1` and `h2`: 10 seconds of 400/s each, all answered.
 pub(crate) fn report() -> Report {
-    let plan = open(400.0, Duration::from_secs(10));
+    let load = open(400.0, Duration::from_secs(10));
     let recording = recording(&vec![Part::even(100, 1_000_000); 40], true);
     let lane = |protocol: Protocol| Lane {
         name: protocol.name().to_owned(),
         target: "http://127.0.0.1:8080".to_owned(),
         protocol,
-        summary: crate::stats::summary(&recording, &plan, 1),
+        summary: crate::stats::summary(&recording, &load, 1),
         recording: recording.clone(),
     };
     Report {

@@ -5,7 +5,7 @@
 
 use super::{Summary, Verdict, by_status, needs, ratio, steady, units};
 use crate::clock::Nanos;
-use crate::plan::{Load, Plan};
+use crate::plan::Load;
 use crate::record::{Recording, Series};
 
 /// Share of their time from which threads count as busy all the time: some of it goes where it is not charged.
@@ -24,8 +24,8 @@ const SLACK: f64 = 0.01;
 const FEW: f64 = 10.0;
 
 /// Judges a run by its numbers. The verdict that `summary` has so far is not looked at.
-pub(super) fn verdict(summary: &Summary, recording: &Recording, plan: &Plan) -> Verdict {
-    let open = matches!(plan.load, Load::Open(..));
+pub(super) fn verdict(summary: &Summary, recording: &Recording, load: &Load) -> Verdict {
+    let open = matches!(load, Load::Open(..));
     let mut verdict = Verdict::default();
     verdict.generator.extend(busy(summary, recording, open));
     if open {
@@ -48,7 +48,7 @@ pub(super) fn verdict(summary: &Summary, recording: &Recording, plan: &Plan) -> 
             .cautions
             .push(format!("Too few samples: {answered} answers, and p99 takes {}.", needs(0.99)));
     }
-    let findings = steady::judge(recording, plan);
+    let findings = steady::judge(recording, load);
     verdict.steady = findings.steady;
     verdict.cautions.extend(findings.cautions);
     if recording.interrupted {

@@ -84,6 +84,22 @@ pub enum Decoded<'a> {
     },
 }
 
+/// A whole frame of the kinds that responses are made of: HEADERS that holds its block, or DATA, and nothing else in
+/// either. See [`Decoder::plain`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Plain<'a> {
+    /// The stream.
+    pub stream: StreamId,
+    /// It is DATA, else HEADERS.
+    pub is_data: bool,
+    /// Nothing follows on the stream.
+    pub end_stream: bool,
+    /// The content, or the field block.
+    pub payload: &'a [u8],
+    /// Octets of the frame.
+    pub consumed: usize,
+}
+
 impl Decoder {
     /// A decoder of what comes behind the preface, where SETTINGS comes first (RFC 9113 §3.4).
     ///
@@ -156,6 +172,30 @@ impl Decoder {
             _ => {}
         }
         Ok(Decoded::Frame { frame, consumed })
+    }
+
+    /// The frame at the front of `buffer`, if it is a [`Plain`] one, there whole, and in its place; a short cut.
+    ///
+    /// [`Decoder::decode`] says the same of it, and what there is to say where this gives `None`.
+    #[inline]
+    pub fn plain<'a>(&self, buffer: &'a [u8]) -> Option<Plain<'a>> {
+        let (head, rest) = buffer.split_first_chunk()?;
+        let head = FrameHead::parse(head);
+        let end_stream = head.flags.has(Flags::END_STREAM);
+        let others = Flags(head.flags.0 & !Flags::END_STREAM.0);
+        let is_data = match (head.kind, others) {
+            (FrameType::DATA, Flags::NONE) => true,
+            (FrameType::HEADERS, Flags::END_HEADERS) => false,
+            _ => return None,
+        };
+        let in_place = !self.is_first && self.open_block.is_none() && self.data.is_none();
+        if !in_place || head.length > self.max_frame_size {
+            return None;
+        }
+        let stream = StreamId::new(head.stream())?;
+        let payload = rest.get(..head.length as usize)?;
+        let consumed = FRAME_HEAD_LEN + payload.len();
+        Some(Plain { stream, is_data, end_stream, payload, consumed })
     }
 
     /// What the head alone can show.

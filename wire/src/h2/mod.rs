@@ -30,7 +30,7 @@ mod tests;
 pub mod text;
 mod window;
 
-pub use decoder::{Decoded, Decoder};
+pub use decoder::{Decoded, Decoder, Plain};
 pub use fault::{Fault, Scope};
 pub use frame::{Dependency, Frame, encode_field_block};
 pub use malformed::Malformed;

@@ -37,6 +37,7 @@ fn feed(max_frame_size: u32, octets: &[u8], cuts: &[usize]) -> Outcome {
     for &end in cuts.iter().chain([&octets.len()]) {
         let mut wanted = 0;
         while end - at >= wanted {
+            the_short_cut_agrees(&decoder, &octets[at..end]);
             let consumed = match decoder.decode(&octets[at..end]) {
                 Err(fault) => return Outcome { fault: Some(fault), ..outcome },
                 Ok(Decoded::Partial { consumed, needed }) => {
@@ -71,6 +72,68 @@ fn feed(max_frame_size: u32, octets: &[u8], cuts: &[usize]) -> Outcome {
     }
     outcome.left = octets.len() - at;
     outcome
+}
+
+/// Whatever is plain is what a decoder makes of it.
+fn the_short_cut_agrees(decoder: &Decoder, buffer: &[u8]) {
+    let Some(Plain { stream, is_data, end_stream, payload, consumed }) = decoder.plain(buffer)
+    else {
+        return;
+    };
+    let mut decoder = decoder.clone();
+    let found = decoder.decode(buffer).unwrap();
+    if !is_data {
+        let frame = Frame::Headers {
+            stream,
+            end_stream,
+            end_headers: true,
+            padding: None,
+            dependency: None,
+            fragment: payload,
+        };
+        assert_eq!(found, Decoded::Frame { frame, consumed });
+        return;
+    }
+    let (head, length) = (FRAME_HEAD_LEN, payload.len());
+    let expected = Decoded::DataHead { stream, length: length as u32, end_stream, consumed: head };
+    assert_eq!(found, expected);
+    let found = decoder.decode(&buffer[head..]).unwrap();
+    let expected =
+        Decoded::Data { stream, data: payload, end_frame: true, end_stream, consumed: length };
+    assert_eq!(found, expected);
+    assert_eq!(consumed, head + length);
+}
+
+#[test]
+fn only_whole_frames_of_headers_and_data_in_their_place_are_plain() {
+    let settings = octets(&[frame("SETTINGS 0")]);
+    let feed = |decoder: &mut Decoder, octets: &[u8]| decoder.decode(octets).map(|_| ());
+    let mut decoder = Decoder::new(DEFAULT_MAX_FRAME_SIZE);
+    let response = octets(&[frame("HEADERS 1 +END_STREAM +END_HEADERS :status=200")]);
+    assert_eq!(decoder.plain(&response), None);
+    feed(&mut decoder, &settings).unwrap();
+    let plain = decoder.plain(&response).unwrap();
+    assert_eq!((plain.stream, plain.is_data, plain.end_stream), (id(1), false, true));
+    assert_eq!((plain.payload, plain.consumed), (&[0x88][..], response.len()));
+    let data = octets(&[frame("DATA 3 \"abc\"")]);
+    let plain = decoder.plain(&data).unwrap();
+    assert_eq!((plain.stream, plain.is_data, plain.end_stream), (id(3), true, false));
+    assert_eq!(decoder.plain(&data[..data.len() - 1]), None);
+    for line in [
+        "HEADERS 1 :status=200",
+        "HEADERS 1 +END_HEADERS +PADDED=0 :status=200",
+        "HEADERS 1 +END_HEADERS +PRIORITY=1/1 :status=200",
+        "DATA 0 \"abc\"",
+        "DATA 1 +PADDED=1 \"abc\"",
+        "PING 0 \"12345678\"",
+    ] {
+        assert_eq!(decoder.plain(&octets(&[frame(line)])), None, "{line}");
+    }
+    let mut open = decoder.clone();
+    feed(&mut open, &octets(&[frame("HEADERS 1 :status=200")])).unwrap();
+    assert_eq!(open.plain(&response), None);
+    feed(&mut decoder, &data).unwrap();
+    assert_eq!(decoder.plain(&response), None);
 }
 
 #[test]

@@ -53,7 +53,14 @@ struct Line {
 
 impl Table {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { arena: Vec::new(), dead: 0, lines: VecDeque::new(), size: 0, capacity, generation: 0 }
+        Self {
+            arena: Vec::new(),
+            dead: 0,
+            lines: VecDeque::new(),
+            size: 0,
+            capacity,
+            generation: 0,
+        }
     }
 
     /// The size above which entries are evicted.

@@ -26,7 +26,7 @@ pub use prepare::Prepared;
 
 use falconry_wire::h2::{
     DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, Decoded, Decoder, ErrorCode, Fault, Frame, MAX_WINDOW,
-    PREFACE, SettingId, SettingsPayload, Window,
+    PREFACE, Plain, SettingId, SettingsPayload, Window,
 };
 use falconry_wire::hpack::{self, DEFAULT_TABLE_SIZE};
 
@@ -200,6 +200,11 @@ impl H2 {
         let mut at = 0;
         loop {
             let rest = input.get(at..).unwrap_or_default();
+            if let Some(plain) = self.decoder.plain(rest) {
+                at += plain.consumed;
+                self.plain(plain, out, sink)?;
+                continue;
+            }
             match self.decoder.decode(rest)? {
                 Decoded::Frame { frame, consumed } => {
                     at += consumed;
@@ -220,6 +225,22 @@ impl H2 {
                 Decoded::Partial { consumed, .. } => return Ok(at + consumed),
             }
         }
+    }
+
+    #[inline]
+    fn plain(
+        &mut self,
+        frame: Plain<'_>,
+        out: &mut Vec<u8>,
+        sink: &mut impl Sink,
+    ) -> Result<(), Broken> {
+        let Plain { stream, is_data, end_stream, payload, .. } = frame;
+        if !is_data {
+            return self.block(stream, end_stream, payload, out, sink);
+        }
+        self.data_head(stream, payload.len() as u32, end_stream, out, sink)?;
+        self.data(stream, payload, end_stream, out, sink);
+        Ok(())
     }
 
     fn frame(

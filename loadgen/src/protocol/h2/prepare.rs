@@ -151,8 +151,7 @@ fn lines(request: &Request) -> Result<Vec<Line>, String> {
 }
 
 fn line(name: &str, value: &Text) -> Result<Line, String> {
-    let good = value.parts.iter().all(|part| !matches!(part, Part::Fixed(part) if !is_value(part)));
-    if !good {
+    if !value.given().all(is_value) {
         return Err(format!("the value of `{name}` has a control octet in it"));
     }
     if value.is_fixed() {
@@ -212,7 +211,7 @@ fn worth_indexing(mix: &Mix, sections: &[Vec<Line>]) -> HashMap<(String, Bytes),
             if let Line::Fixed(name, value) = line {
                 let order = weights.len();
                 let (weight, _) = weights.entry((name, value)).or_insert((0, order));
-                *weight += u64::from(request.weight.max(1));
+                *weight += u64::from(request.weight);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Requests out: field blocks (RFC 9113 §6.2, §6.10), and content within the server's windows (RFC 9113 §6.9).
 
+use falconry_wire::h1::encode::decimal;
 use falconry_wire::h2::{
     self, FRAME_HEAD_LEN, Flags, Frame, FrameHead, FrameType, StreamId, Window,
 };
@@ -122,8 +123,10 @@ impl H2 {
                     Literal::plain(&self.scratch).encode(out);
                 }
                 Piece::Length(front) => {
+                    self.scratch.clear();
+                    decimal(&mut self.scratch, content as u64);
                     out.extend_from_slice(front);
-                    Literal::plain(content.to_string().as_bytes()).encode(out);
+                    Literal::plain(&self.scratch).encode(out);
                 }
             }
         }

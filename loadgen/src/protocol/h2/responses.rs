@@ -20,7 +20,6 @@ pub(super) struct OpenBlock {
 const LARGEST_BLOCK: usize = 512 * 1024;
 
 impl H2 {
-    #[inline]
     pub(super) fn headers(
         &mut self,
         stream: StreamId,
@@ -60,7 +59,7 @@ impl H2 {
 
     /// A whole block. It is read whatever becomes of it, so that both sides agree about the table.
     #[inline]
-    fn block(
+    pub(super) fn block(
         &mut self,
         id: StreamId,
         end_stream: bool,

@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::{clean, protocol_name};
+use super::clean;
+use crate::report::terminal::protocol_name;
 use crate::report::{Lane, Report, units};
 use crate::stats::Judged;
 

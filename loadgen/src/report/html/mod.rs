@@ -38,9 +38,8 @@ use std::io;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Lane, Report};
+use super::{Lane, Report, terminal};
 use crate::clock::Nanos;
-use crate::protocol::Protocol;
 use crate::record::Series;
 
 /// Writes the report as one HTML file.
@@ -136,30 +135,17 @@ fn shown_name(report: &Report) -> &'static str {
     if report.lanes.iter().any(is_open) { "latency from plan" } else { "latency from send" }
 }
 
-/// The protocol as people write it.
-const fn protocol_name(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::H1 => "HTTP/1.1",
-        Protocol::H2 => "HTTP/2",
+/// A text from elsewhere without control characters and those that no XML can hold.
+fn clean(text: &str) -> Cow<'_, str> {
+    let text = terminal::clean(text);
+    match text.contains(OUTSIDE_XML) {
+        true => Cow::Owned(text.replace(OUTSIDE_XML, "\u{fffd}")),
+        false => text,
     }
 }
 
-/// A text from elsewhere without control characters and those that no XML can hold.
-fn clean(text: &str) -> Cow<'_, str> {
-    let is_odd =
-        |character: char| character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}');
-    if !text.contains(is_odd) {
-        return Cow::Borrowed(text);
-    }
-    let mut clean = String::with_capacity(text.len());
-    for character in text.chars() {
-        match is_odd(character) {
-            true => clean.extend(character.escape_default()),
-            false => clean.push(character),
-        }
-    }
-    Cow::Owned(clean)
-}
+/// Code points that are no control characters, and yet not allowed in XML.
+const OUTSIDE_XML: [char; 2] = ['\u{fffe}', '\u{ffff}'];
 
 /// Smallest and largest of some latencies; 0 is 1, for logarithms.
 fn range(values: impl Iterator<Item = Nanos>) -> Option<(f64, f64)> {

@@ -7,6 +7,7 @@ use super::chart::{number, short};
 use super::{Section, drawn, named, range};
 use crate::clock::Nanos;
 use crate::record::Series;
+use crate::report::terminal::phase;
 use crate::report::{Report, units};
 use crate::stats::Distribution;
 
@@ -78,20 +79,4 @@ fn bar(it: &Distribution, colour: &str, axis: &Axis) -> Markup {
             rect.span x=(number(middle)) y="3" width=(number((far - middle).max(2.0))) height="8" rx="1" {}
         }
     }
-}
-
-/// A phase in words, and what it measures; `None` of the whole latencies.
-fn phase(series: Series) -> Option<(&'static str, &'static str)> {
-    Some(match series {
-        Series::Response | Series::Service => return None,
-        Series::Queue => ("queue", "until a connection was free"),
-        Series::Lag => ("lag", "until the request was written: the generator's delay"),
-        Series::FirstByte => ("first byte", "from send to the first octet of the response"),
-        Series::Content => ("content", "from the first octet to the last"),
-        Series::New => ("new", "from send to answer, first request of a connection"),
-        Series::Reused => ("reused", "from send to answer, all further requests"),
-        Series::Resolve => ("resolve", "looking the name up"),
-        Series::Connect => ("connect", "opening the transport"),
-        Series::Tls => ("TLS", "the handshake"),
-    })
 }

@@ -10,8 +10,9 @@ use quick_xml::events::Event;
 use super::*;
 use crate::compare::{Comparison, Ratio};
 use crate::error::{Cause, Failure, Phase};
-use crate::plan::Plan;
-use crate::record::{Compact, Recording, SLICE, Slice, Violation};
+use crate::plan::Load;
+use crate::protocol::Protocol;
+use crate::record::{Recording, Violation};
 use crate::report::{Manifest, units};
 use crate::sample::Usage;
 use crate::stats::random::Random;
@@ -124,7 +125,7 @@ impl Page {
     }
 }
 
-fn lane(name: &str, protocol: Protocol, recording: Recording, plan: &Plan) -> Lane {
+fn lane(name: &str, protocol: Protocol, recording: Recording, plan: &Load) -> Lane {
     Lane {
         name: name.to_owned(),
         target: "http://127.0.0.1:8080".to_owned(),
@@ -261,6 +262,7 @@ fn full() -> Report {
         seed: 42,
         plan: "open loop, 1000/s for 60s, 64 connections, 2 threads".to_owned(),
         verified: true,
+        requests: Vec::new(),
         facts: BTreeMap::from(
             [
                 ("cores", "2"),

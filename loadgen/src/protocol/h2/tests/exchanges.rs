@@ -3,6 +3,7 @@
 use super::support::{Client, get, read, text};
 use crate::protocol::Engine;
 use crate::protocol::h2::Http2Options;
+use crate::request::Text;
 use falconry_wire::h2::{FRAME_HEAD_LEN, FrameHead};
 use falconry_wire::hpack;
 use falconry_wire::method::Method;
@@ -250,4 +251,35 @@ fn before_our_settings_are_acknowledged_the_servers_window_is_the_protocols_own(
     client.server(&format!("DATA 1 \"{}\"", "d".repeat(1000))).unwrap();
     client.server("SETTINGS 0 +ACK\nDATA 1 +END_STREAM \"0123456789\"").unwrap();
     assert_eq!(client.log().last().unwrap(), "1 done 200 1010");
+}
+
+#[test]
+fn holes_are_filled_in_for_each_request_and_enter_no_table() {
+    let mut request = get("/");
+    request.method = Method::Post;
+    request.method_name = "POST".into();
+    request.path = Text::parse("/items/{{number}}", 0).unwrap();
+    request.content = Text::parse("number {{number}}", 1).unwrap();
+    request.fields.push(("X-Number".into(), Text::parse("{{number}}", 2).unwrap()));
+    request.fields.push(("x-fixed".into(), text("always")));
+    let mut client = Client::with(request, 0);
+    let mut decoder = hpack::Decoder::new();
+    let mut size = None;
+    for number in [8, 9, 10, 1000] {
+        client.start(number);
+        let sent = client.take();
+        let length = FrameHead::parse(sent.first_chunk().unwrap()).length as usize;
+        let (block, data) = sent[FRAME_HEAD_LEN..].split_at(length);
+        assert_eq!(data[FRAME_HEAD_LEN..], *format!("number {number}").as_bytes());
+        let (head, section) = read(&mut decoder, block);
+        assert_eq!(head.content_length, Some(7 + number.to_string().len() as u64));
+        let fields = section.fields();
+        let value = |name: &[u8]| {
+            let found = fields.iter().find(|(other, _)| *other == name);
+            str::from_utf8(found.unwrap().1).unwrap().to_owned()
+        };
+        assert_eq!(value(b":path"), format!("/items/{number}"));
+        assert_eq!((value(b"x-number"), value(b"x-fixed")), (number.to_string(), "always".into()));
+        assert!(*size.get_or_insert(decoder.table_size()) == decoder.table_size());
+    }
 }

@@ -1,6 +1,5 @@
 //! A client whose server is a list of frames, one a line.
 
-use bytes::Bytes;
 use falconry_wire::h2::{self, FRAME_HEAD_LEN, Frame, PREFACE, RawFrame, RequestHead};
 use falconry_wire::hpack::{self, DecodedSection, SectionLimits};
 use falconry_wire::method::Method;
@@ -8,10 +7,10 @@ use falconry_wire::method::Method;
 use crate::error::Cause;
 use crate::protocol::h2::{H2, Http2Options, Prepared};
 use crate::protocol::{Answer, Engine, Head, Sink, Ticket};
-use crate::request::{Mix, Part, Request, Text};
+use crate::request::{Mix, Request, Text};
 
 pub(in crate::protocol::h2) fn text(text: &str) -> Text {
-    Text { parts: vec![Part::Fixed(Bytes::copy_from_slice(text.as_bytes()))] }
+    Text::fixed(text.to_owned())
 }
 
 pub(in crate::protocol::h2) fn get(path: &str) -> Request {
@@ -38,7 +37,7 @@ pub(in crate::protocol::h2) fn post(content: usize) -> Request {
 }
 
 pub(in crate::protocol::h2) fn mix(requests: impl IntoIterator<Item = Request>) -> Mix {
-    Mix { requests: requests.into_iter().collect() }
+    Mix::new(requests.into_iter().collect(), 0)
 }
 
 /// A connection and all that came of it.

@@ -1,0 +1,419 @@
+//! The report of a run with one lane, and the parts that lanes side by side have, too.
+
+use super::page::{Page, Tone, clean};
+use crate::clock::Nanos;
+use crate::protocol::Protocol;
+use crate::record::{Counts, Series};
+use crate::report::bins::{bar, bins};
+use crate::report::{Lane, Report, progress, units};
+use crate::stats::Quantile;
+
+/// Writes all but comparisons and expectations.
+pub(super) fn write(page: &mut Page, report: &Report, lane: &Lane) {
+    let (recording, summary) = (&lane.recording, &lane.summary);
+    head(page, report, &clean(&lane.target), protocol_name(lane.protocol));
+    page.fact("Plan", clean(&report.manifest.plan));
+    page.sentences("Time", &time(lane));
+    let rate = format!("{}/s answered", units::number(summary.rate));
+    page.fact(
+        "Rate",
+        match summary.offered {
+            Some(offered) => format!(
+                "{rate} of {}/s offered ({})",
+                units::number(offered),
+                units::percent(if offered > 0.0 { summary.rate / offered } else { 0.0 })
+            ),
+            None => rate,
+        },
+    );
+    page.fact("Requests", requests(&recording.counts));
+    page.fact("Errors", errors(page, lane));
+    page.fact(
+        "Transfer",
+        format!(
+            "{}/s received; {} in all, {} of it content; {} sent",
+            units::octets(summary.received),
+            units::octets(recording.counts.received as f64),
+            units::octets(recording.counts.content as f64),
+            units::octets(recording.counts.sent as f64),
+        ),
+    );
+    page.fact("Connections", connections(&recording.counts));
+    latency(page, lane);
+    histogram(page, lane);
+    phases(page, lane);
+    answers(page, report, &[lane]);
+    failures(page, &[lane]);
+    violations(page, report, &[lane]);
+    page.line("");
+    page.fact("Generator", generator(lane));
+    if let Some(usage) = usage(lane) {
+        page.fact("Target uses", usage);
+    }
+    verdict(page, lane, "Verdict");
+}
+
+/// Who loads what.
+pub(super) fn head(page: &mut Page, report: &Report, target: &str, protocols: &str) {
+    let target = page.paint(target, Tone::Title);
+    page.line(format!("falconry {} loads {target} by {protocols}", report.manifest.version));
+    page.line("");
+}
+
+/// The protocol as people write it.
+pub(in crate::report) const fn protocol_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::H1 => "HTTP/1.1",
+        Protocol::H2 => "HTTP/2",
+    }
+}
+
+/// A quantile's value, or that there are too few samples.
+pub(super) fn written(value: Option<Nanos>) -> String {
+    value.map_or_else(|| "n/a".to_owned(), units::duration)
+}
+
+/// The lengths of warm-up, measured part and drain, a line each.
+fn time(lane: &Lane) -> Vec<String> {
+    let recording = &lane.recording;
+    let mut parts = Vec::new();
+    if recording.warm_up_length > 0 {
+        parts.push(format!(
+            "{} of warm-up: {}, not counted",
+            units::length(recording.warm_up_length),
+            units::counted(recording.warm_up.answered, "answer")
+        ));
+    }
+    let cut = if recording.interrupted { ", then interrupted" } else { "" };
+    parts.push(format!("{} measured{cut}", units::length(recording.length)));
+    if recording.drain_length > 0 {
+        parts.push(format!(
+            "{} of drain: {}, in the latencies but not in the rate",
+            units::length(recording.drain_length),
+            units::counted(recording.drain.answered, "answer")
+        ));
+    }
+    parts
+}
+
+fn requests(counts: &Counts) -> String {
+    let mut text = format!(
+        "{} planned: {} answered, {} failed",
+        units::count(counts.planned),
+        units::count(counts.answered),
+        units::count(counts.failed)
+    );
+    if counts.unsent > 0 {
+        text.push_str(&format!(", {} never sent", units::count(counts.unsent)));
+    }
+    text
+}
+
+fn errors(page: &Page, lane: &Lane) -> String {
+    match progress::errors(&lane.recording.counts) {
+        0 => page.paint("none", Tone::Good),
+        count => {
+            let share = page.paint(&units::percent(lane.summary.errors), Tone::Bad);
+            format!(
+                "{share}: {} failed, never sent, or answered with a status from 400",
+                units::count(count)
+            )
+        }
+    }
+}
+
+fn connections(counts: &Counts) -> String {
+    let mut text = format!("{} opened", units::count(counts.opened));
+    match counts.connections_failed() {
+        0 => {}
+        failed => text.push_str(&format!(", {} failed to open", units::count(failed))),
+    }
+    text
+}
+
+/// The table of latencies: from the plan beside from sending.
+fn latency(page: &mut Page, lane: &Lane) {
+    let is_open = lane.summary.offered.is_some();
+    let mut columns = Vec::new();
+    if is_open {
+        columns.extend(lane.summary.distribution(Series::Response).map(|it| ("from plan", it)));
+    }
+    columns.extend(lane.summary.distribution(Series::Service).map(|it| ("from send", it)));
+    let Some((_, first)) = columns.first() else { return };
+    page.section("Latency");
+    let mut rows = vec![vec![String::new()]];
+    rows.extend(
+        first.quantiles.iter().filter(|it| is_shown(it)).map(|it| vec![units::quantile(it.q)]),
+    );
+    rows.extend([vec!["max".to_owned()], vec!["samples".to_owned()]]);
+    let mut align = String::from("l");
+    for (name, distribution) in &columns {
+        let mut cells = vec![((*name).to_owned(), "95% interval".to_owned())];
+        cells.extend(distribution.quantiles.iter().filter(|it| is_shown(it)).map(|it| {
+            let beside = match (it.value, it.confidence) {
+                (None, _) => format!("(needs {})", units::count(it.needs)),
+                (Some(_), Some(ends)) => units::durations(ends),
+                (Some(_), None) => String::new(),
+            };
+            (written(it.value), beside)
+        }));
+        cells.push((units::duration(distribution.max), String::new()));
+        cells.push((units::count(distribution.count), String::new()));
+        let is_beside = cells.iter().skip(1).any(|(_, beside)| !beside.is_empty());
+        align.push_str(if is_beside { "rl" } else { "r" });
+        for (row, (value, beside)) in rows.iter_mut().zip(cells) {
+            row.push(value);
+            row.extend(is_beside.then_some(beside));
+        }
+    }
+    page.table(&align, &rows);
+    let words = if is_open { OPEN_LOOP } else { CLOSED_LOOP };
+    for line in words {
+        let line = page.paint(line, Tone::Faint);
+        page.line(format!("  {line}"));
+    }
+}
+
+/// Whether a quantile is worth a row: those far out only where there are samples.
+pub(super) fn is_shown(quantile: &Quantile) -> bool {
+    quantile.q < 0.99995 || quantile.value.is_some()
+}
+
+fn histogram(page: &mut Page, lane: &Lane) {
+    let (series, from) = if lane.summary.offered.is_some() {
+        (Series::Response, "from plan")
+    } else {
+        (Series::Service, "from send")
+    };
+    let Some(histogram) = lane.recording.totals.get(&series) else { return };
+    let bins = bins(histogram, ROWS);
+    let Some(most) = bins.iter().map(|bin| bin.count).max() else { return };
+    page.section(&format!("Distribution {from}"));
+    let mut rows = vec![vec![String::new(); 3]];
+    rows.extend(bins.iter().map(|bin| {
+        vec![
+            bin.label(),
+            units::percent(units::share(bin.count, histogram.len())),
+            bar(units::share(bin.count, most), BAR),
+        ]
+    }));
+    page.table("rrl", &rows);
+}
+
+fn phases(page: &mut Page, lane: &Lane) {
+    let mut rows =
+        vec![["", "p50", "p90", "p99", "max", "samples", ""].map(str::to_owned).to_vec()];
+    let mut is_cut = false;
+    for series in Series::ALL {
+        let Some((name, meaning)) = phase(series) else { continue };
+        let Some(distribution) = lane.summary.distribution(series) else { continue };
+        let at = |q| written(distribution.quantile(q));
+        is_cut |= distribution.quantile(0.99).is_none();
+        rows.push(vec![
+            name.to_owned(),
+            at(0.5),
+            at(0.9),
+            at(0.99),
+            units::duration(distribution.max),
+            units::count(distribution.count),
+            meaning.to_owned(),
+        ]);
+    }
+    if rows.len() > 1 {
+        page.section("Phases");
+        page.table("lrrrrrl", &rows);
+        if is_cut {
+            let note = page.paint("n/a: fewer than ten samples lie beyond it.", Tone::Faint);
+            page.line(format!("  {note}"));
+        }
+    }
+}
+
+/// A phase in words, and what it measures; `None` of the whole latencies.
+pub(in crate::report) fn phase(series: Series) -> Option<(&'static str, &'static str)> {
+    Some(match series {
+        Series::Response | Series::Service => return None,
+        Series::Queue => ("queue", "from plan until a connection was free"),
+        Series::Lag => ("lag", "from there until the request was written: the generator's delay"),
+        Series::FirstByte => ("first byte", "from send to the first octet of the response"),
+        Series::Content => ("content", "from the first octet to the last"),
+        Series::New => ("new", "from send to answer, first request of a connection"),
+        Series::Reused => ("reused", "from send to answer, all further requests"),
+        Series::Resolve => ("resolve", "looking the name up"),
+        Series::Connect => ("connect", "opening the transport"),
+        Series::Tls => ("TLS", "the handshake"),
+    })
+}
+
+/// Answers by status, and by request of the mix if there are several.
+pub(super) fn answers(page: &mut Page, report: &Report, lanes: &[&Lane]) {
+    let mut statuses: Vec<u16> =
+        lanes.iter().flat_map(|lane| lane.recording.counts.statuses.keys().copied()).collect();
+    statuses.sort_unstable();
+    statuses.dedup();
+    let rows = statuses.into_iter().map(|status| {
+        let count = |lane: &&Lane| lane.recording.counts.statuses.get(&status).copied();
+        (status.to_string(), lanes.iter().map(|lane| count(lane).unwrap_or(0)).collect())
+    });
+    counted(page, "Answers", lanes, rows.collect());
+    if report.manifest.requests.len() > 1 {
+        let rows = report.manifest.requests.iter().enumerate().map(|(at, name)| {
+            let count = |lane: &&Lane| lane.recording.counts.requests.get(at).copied();
+            let counts = lanes.iter().map(|lane| count(lane).unwrap_or(0)).collect();
+            (clean(name).into_owned(), counts)
+        });
+        counted(page, "Answers by request", lanes, rows.collect());
+    }
+}
+
+/// Failures by class.
+pub(super) fn failures(page: &mut Page, lanes: &[&Lane]) {
+    let mut classes: Vec<_> =
+        lanes.iter().flat_map(|lane| lane.recording.counts.failures.keys().copied()).collect();
+    classes.sort_unstable();
+    classes.dedup();
+    let rows = classes.into_iter().map(|class| {
+        let count = |lane: &&Lane| lane.recording.counts.failures.get(&class).copied();
+        let counts = lanes.iter().map(|lane| count(lane).unwrap_or(0)).collect();
+        (clean(&class.to_string()).into_owned(), counts)
+    });
+    counted(page, "Failures", lanes, rows.collect());
+}
+
+/// Rows of counts, a column for each lane, the largest first if there is one lane; nothing without rows.
+fn counted(page: &mut Page, title: &str, lanes: &[&Lane], rows: Vec<(String, Vec<u64>)>) {
+    if rows.is_empty() {
+        return;
+    }
+    page.section(title);
+    let mut head = vec![String::new()];
+    if lanes.len() > 1 {
+        head.extend(lanes.iter().map(|lane| clean(&lane.name).into_owned()));
+    }
+    let total: u64 = rows.iter().flat_map(|(_, counts)| counts).sum();
+    let mut table = vec![head];
+    for (name, counts) in rows {
+        let mut row = vec![name];
+        row.extend(counts.iter().map(|count| units::count(*count)));
+        if let ([count], 1) = (&*counts, lanes.len()) {
+            row.push(units::percent(units::share(*count, total)));
+        }
+        table.push(row);
+    }
+    page.table(&format!("l{}", "r".repeat(lanes.len().max(2))), &table);
+}
+
+/// Violated rules with one sample of each.
+pub(super) fn violations(page: &mut Page, report: &Report, lanes: &[&Lane]) {
+    let is_clean = lanes.iter().all(|lane| lane.recording.counts.violations.is_empty());
+    if report.manifest.verified && is_clean {
+        page.section("Violations");
+        let none = page.paint("none: every response was checked and keeps the rules", Tone::Good);
+        page.line(format!("  {none}"));
+    }
+    for lane in lanes {
+        let counts = &lane.recording.counts.violations;
+        if counts.is_empty() {
+            continue;
+        }
+        let of = if lanes.len() > 1 { format!(" of {}", clean(&lane.name)) } else { String::new() };
+        page.section(&format!("Violations{of}"));
+        for (rule, count) in counts {
+            let name = page.paint(&clean(rule), Tone::Bad);
+            page.line(format!("  {name}  {}", units::counted(*count, "time")));
+            let Some(sample) = lane.recording.violations.get(rule) else { continue };
+            page.line(format!("      {}", clean(&sample.what)));
+            let shown = sample.octets.get(..OCTETS).unwrap_or(&sample.octets);
+            for line in shown.split_inclusive(|octet| *octet == b'\n') {
+                page.line(format!("      < {}", line.escape_ascii()));
+            }
+            let rest = sample.octets.len() - shown.len();
+            if rest > 0 {
+                page.line(format!("      and {} more", units::counted(rest as u64, "octet")));
+            }
+        }
+    }
+}
+
+/// What the generator did.
+fn generator(lane: &Lane) -> String {
+    let mut text = format!(
+        "busy {} of {}; {} answers per CPU second",
+        units::percent(lane.summary.busy),
+        units::counted(lane.recording.threads as u64, "thread"),
+        units::number(lane.summary.per_cpu)
+    );
+    if let Some(lag) = lane.summary.distribution(Series::Lag) {
+        let p99 = lag.quantile(0.99);
+        let p99 = p99.map(|p99| format!("p99 {}, ", units::duration(p99))).unwrap_or_default();
+        text.push_str(&format!("; lag {p99}max {}", units::duration(lag.max)));
+    }
+    text
+}
+
+/// What the sampled process used, from the first sample to the last.
+pub(super) fn usage(lane: &Lane) -> Option<String> {
+    let samples = &lane.recording.usage;
+    let (first, last) = (samples.first()?, samples.last()?);
+    let took = last.at.saturating_sub(first.at);
+    let cores = |from: Nanos, to: Nanos| units::share(to.saturating_sub(from), took);
+    let (user, system) = (cores(first.user, last.user), cores(first.system, last.system));
+    let resident = samples.iter().map(|sample| sample.resident);
+    let (low, high) = (resident.clone().min()?, resident.max()?);
+    let threads = samples.iter().map(|sample| sample.threads).max()?;
+    let mut text = format!(
+        "{:.2} cores ({user:.2} user, {system:.2} system); {} to {} of memory; {}",
+        user + system,
+        units::octets(low as f64),
+        units::octets(high as f64),
+        units::counted(threads, "thread")
+    );
+    if let Some(descriptors) = samples.iter().filter_map(|sample| sample.descriptors).max() {
+        text.push_str(&format!(", {}", units::counted(descriptors, "descriptor")));
+    }
+    let processes = samples.iter().map(|sample| sample.processes).max()?;
+    if processes > 1 {
+        text.push_str(&format!(" in {processes} processes"));
+    }
+    Some(text)
+}
+
+/// Whether the numbers say something about the target, and what to bear in mind.
+pub(super) fn verdict(page: &mut Page, lane: &Lane, label: &str) {
+    let verdict = &lane.summary.verdict;
+    if lane.recording.interrupted {
+        let text = page.paint("Interrupted.", Tone::Odd);
+        page.fact(label, format!("{text} These are the numbers until then."));
+    }
+    let label = if lane.recording.interrupted { "" } else { label };
+    if verdict.generator.is_empty() {
+        let text = page.paint("The generator was not the limit.", Tone::Good);
+        page.fact(label, text);
+    } else {
+        let text = page.paint("The generator was the limit.", Tone::Bad);
+        page.fact(label, format!("{text} The target may be better than these numbers."));
+        page.sentences("", &verdict.generator);
+    }
+    page.sentences("Mind", &verdict.cautions);
+}
+
+/// What the two columns mean.
+const OPEN_LOOP: [&str; 2] = [
+    "From plan is what users wait: it starts when the request was due, sent or not.",
+    "From send starts when it was written, and hides the wait of those that could not be sent.",
+];
+
+/// Why there is one column.
+const CLOSED_LOOP: [&str; 2] = [
+    "Each request waits for the answer to the one before it (closed loop). While the target stalls, nothing is",
+    "sent and nothing measured, so users would wait longer than this. --rate measures from a plan.",
+];
+
+/// Rows of a distribution.
+const ROWS: usize = 12;
+
+/// Columns of its longest bar.
+const BAR: usize = 40;
+
+/// Octets shown of a violation.
+const OCTETS: usize = 600;

@@ -1,0 +1,361 @@
+//! What the connections of a worker share.
+//!
+//! One `RefCell` holds all of it. A connection borrows it once for all it does when it is woken.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use falconry_wire::method::Method;
+use tokio::sync::Notify;
+
+use super::Share;
+use super::flights::{Flight, Flights};
+use super::watch::Watch;
+use crate::clock::{Clock, Nanos, nanos};
+use crate::error::{Cause, Failure, Phase};
+use crate::plan::{Planned, Source};
+use crate::protocol::{Answer, Engine, Head, Sink, Ticket};
+use crate::record::{Options, Recorder, Sample};
+use crate::request::Mix;
+
+/// Octets a read takes at most: as many as a socket's receive buffer gives at once.
+const READ: usize = 64 * 1024;
+
+/// Answers of one read behind which the clock is read again, so that the last of a long batch is not dated back.
+const ANSWERS_A_CLOCK: u32 = 64;
+
+/// What the connections of a worker share.
+pub(super) struct Shared<E: Engine, W> {
+    pub(super) clock: Clock,
+    pub(super) source: Source,
+    pub(super) recorder: Recorder,
+    pub(super) watch: W,
+    pub(super) prepared: E::Prepared,
+    pub(super) flights: Flights,
+    /// One for each connection of the plan.
+    pub(super) slots: Vec<Slot>,
+    /// Connections that have room and found nothing due, in the order in which they did. Whoever waits longest is
+    /// asked first: load spreads over all connections, as that of many users does.
+    pub(super) idle: VecDeque<u32>,
+    /// Connections with room, those apart that are about to fill it.
+    pub(super) roomy: usize,
+    /// When their number last went from none to one.
+    pub(super) room_since: Nanos,
+    /// Requests that were handed to connections which have not started them yet.
+    pub(super) handed: usize,
+    /// Nothing is taken any more.
+    pub(super) ended: bool,
+    /// Nothing is left to be taken, if nothing is put back.
+    pub(super) dry: bool,
+    /// Connections that are open.
+    pub(super) open: usize,
+    /// When one was open last.
+    pub(super) seen_open: Nanos,
+    /// Wakes whoever hands out due requests and watches for the end.
+    pub(super) steward: Rc<Notify>,
+    /// The steward waits for a connection with room.
+    pub(super) wants_idle: bool,
+    /// From the planned time to the end of the response.
+    pub(super) deadline: Option<Nanos>,
+    /// Where reads go.
+    pub(super) buffer: Vec<u8>,
+    /// Octets of one batch of requests; empty between batches.
+    pub(super) out: Vec<u8>,
+    /// Tickets of that batch, and where in `out` they begin.
+    pub(super) batch: Vec<(usize, Ticket)>,
+    mix: Arc<Mix>,
+}
+
+/// A place for a connection, and for the one that follows when it is closed.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    /// Wakes the connection; `None` while there is none.
+    pub(super) waker: Option<Waker>,
+    /// A due request that it is to send.
+    pub(super) handed: Option<Planned>,
+    /// Whether it is in the list of idle ones.
+    pub(super) is_idle: bool,
+    /// Whether it has room. One that is on the list may have lost it since.
+    pub(super) has_room: bool,
+    /// When it last received something.
+    pub(super) received: Nanos,
+    /// Requests that have taken too long.
+    pub(super) expired: Vec<(Ticket, Cause)>,
+}
+
+impl<E: Engine, W: Watch> Shared<E, W> {
+    pub(super) fn new(
+        clock: Clock,
+        share: &Share,
+        connections: usize,
+        prepared: E::Prepared,
+        watch: W,
+    ) -> Self {
+        let Share { plan, mix, .. } = share;
+        Self {
+            clock,
+            source: Source::new(plan, share.thread),
+            recorder: Recorder::new(Options {
+                measured_from: plan.measured_from(),
+                measured_to: plan.measured_to(),
+                open_loop: plan.is_open_loop(),
+                requests: mix.requests.len(),
+            }),
+            watch,
+            prepared,
+            flights: Flights::default(),
+            slots: (0..connections).map(|_| Slot::default()).collect(),
+            idle: VecDeque::with_capacity(connections),
+            roomy: 0,
+            room_since: 0,
+            handed: 0,
+            ended: false,
+            dry: false,
+            open: 0,
+            seen_open: 0,
+            steward: Rc::new(Notify::new()),
+            wants_idle: false,
+            deadline: share.timeouts.deadline.map(nanos),
+            buffer: vec![0; READ],
+            out: Vec::new(),
+            batch: Vec::new(),
+            mix: Arc::clone(mix),
+        }
+    }
+
+    /// A due request, if there is one, for the connection in that slot.
+    #[inline]
+    pub(super) fn take(&mut self, slot: u32, now: Nanos) -> Option<Planned> {
+        if let Some(slot) = self.slots.get_mut(slot as usize)
+            && let Some(handed) = slot.handed.take()
+        {
+            self.handed -= 1;
+            return Some(handed);
+        }
+        self.take_due(now)
+    }
+
+    /// A due request, if there is one.
+    #[inline]
+    pub(super) fn take_due(&mut self, now: Nanos) -> Option<Planned> {
+        if self.ended {
+            return None;
+        }
+        while let Some(planned) = self.source.take(now) {
+            self.recorder.planned(&planned);
+            if let Some(deadline) = self.deadline
+                && now.saturating_sub(planned.at) > deadline
+            {
+                let failure = Failure { phase: Phase::Wait, cause: Cause::Deadline };
+                self.recorder.failed(failure, now, planned.measured);
+                continue;
+            }
+            return Some(planned);
+        }
+        self.dry = self.source.is_exhausted(now);
+        None
+    }
+
+    /// Which request of the mix `number` is.
+    #[inline]
+    pub(super) fn pick(&self, number: u64) -> u32 {
+        if self.mix.requests.len() == 1 { 0 } else { self.mix.pick(number) as u32 }
+    }
+
+    /// Gives back a request that was not processed.
+    pub(super) fn put_back(&mut self, planned: Planned) {
+        self.source.put_back(planned);
+        self.recorder.put_back(&planned);
+        self.dry = false;
+        // Connections that rest have to be asked again.
+        self.steward.notify_one();
+    }
+
+    /// Since when there has been room, for a connection that has some now.
+    #[inline]
+    pub(super) fn free(&self, now: Nanos) -> Nanos {
+        if self.roomy > 0 { self.room_since } else { now }
+    }
+
+    /// Notes that a connection has room left, since that time, or none. One with room goes on the list.
+    #[inline]
+    pub(super) fn set_room(&mut self, number: u32, since: Option<Nanos>) {
+        let Some(slot) = self.slots.get_mut(number as usize) else { return };
+        if slot.has_room != since.is_some() {
+            slot.has_room = since.is_some();
+            match since {
+                None => self.roomy -= 1,
+                Some(since) => {
+                    if self.roomy == 0 {
+                        self.room_since = since;
+                    }
+                    self.roomy += 1;
+                }
+            }
+        }
+        if slot.has_room && !slot.is_idle {
+            slot.is_idle = true;
+            self.idle.push_back(number);
+            if self.wants_idle {
+                self.wants_idle = false;
+                self.steward.notify_one();
+            }
+        }
+    }
+
+    /// Hands due requests to idle connections, one each.
+    pub(super) fn hand_out(&mut self, now: Nanos) {
+        while let Some(&number) = self.idle.front() {
+            let has_room = self.slots.get(number as usize).is_some_and(|slot| slot.has_room);
+            let planned = if has_room {
+                let Some(planned) = self.take_due(now) else { return };
+                self.handed += 1;
+                Some(planned)
+            } else {
+                None
+            };
+            self.idle.pop_front();
+            let Some(slot) = self.slots.get_mut(number as usize) else { return };
+            slot.is_idle = false;
+            slot.handed = planned;
+            if let (Some(waker), true) = (&slot.waker, planned.is_some()) {
+                waker.wake_by_ref();
+            }
+        }
+    }
+
+    /// Whether all that was planned was taken and is over.
+    pub(super) fn is_over(&self) -> bool {
+        (self.dry || self.ended) && self.handed == 0 && self.flights.is_empty()
+    }
+
+    /// Tells the steward if nothing is in flight and nothing is left.
+    #[inline]
+    pub(super) fn check_over(&self) {
+        if self.is_over() {
+            self.steward.notify_one();
+        }
+    }
+
+    /// Records that a request failed.
+    pub(super) fn fail(&mut self, ticket: Ticket, cause: Cause, now: Nanos) {
+        fail(&mut self.flights, &mut self.recorder, &mut self.watch, ticket, cause, now);
+    }
+
+    /// The parts that [`Engine::receive`] and [`Engine::end`] need.
+    #[inline]
+    pub(super) fn parts(&mut self, now: Nanos) -> Parts<'_, E, W> {
+        Parts {
+            prepared: &self.prepared,
+            buffer: &mut self.buffer,
+            out: &mut self.out,
+            sink: Batch {
+                flights: &mut self.flights,
+                recorder: &mut self.recorder,
+                source: &mut self.source,
+                watch: &mut self.watch,
+                dry: &mut self.dry,
+                steward: &self.steward,
+                clock: self.clock,
+                now,
+                answers: 0,
+            },
+        }
+    }
+}
+
+/// See [`Shared::parts`].
+pub(super) struct Parts<'a, E: Engine, W> {
+    pub(super) prepared: &'a E::Prepared,
+    pub(super) buffer: &'a mut Vec<u8>,
+    pub(super) out: &'a mut Vec<u8>,
+    pub(super) sink: Batch<'a, W>,
+}
+
+/// What comes of one read, all at one time.
+pub(super) struct Batch<'a, W> {
+    flights: &'a mut Flights,
+    recorder: &'a mut Recorder,
+    source: &'a mut Source,
+    watch: &'a mut W,
+    dry: &'a mut bool,
+    steward: &'a Notify,
+    clock: Clock,
+    now: Nanos,
+    answers: u32,
+}
+
+impl<W: Watch> Sink for Batch<'_, W> {
+    #[inline]
+    fn first(&mut self, ticket: Ticket) {
+        if let Some(flight) = self.flights.get(ticket) {
+            flight.first = self.now;
+        }
+    }
+
+    #[inline]
+    fn head(&mut self, ticket: Ticket, request: Method, status: u16, head: Head<'_>) {
+        self.watch.head(ticket, request, status, head, self.recorder);
+    }
+
+    #[inline]
+    fn content(&mut self, ticket: Ticket, octets: &[u8]) {
+        self.watch.content(ticket, octets, self.recorder);
+    }
+
+    #[inline]
+    fn done(&mut self, ticket: Ticket, answer: Answer) {
+        let Some(flight) = self.flights.take(ticket) else { return };
+        let Flight { planned, free, written, first, request, new, .. } = flight;
+        self.watch.done(ticket, answer, self.recorder);
+        let finished = self.now;
+        let sample = Sample {
+            planned: planned.at,
+            free,
+            // A server that answers before it was asked was asked now.
+            written: written.min(finished),
+            first: first.min(finished),
+            finished,
+            status: answer.status,
+            content: answer.content,
+            request: request as usize,
+            new,
+        };
+        self.recorder.answered(&sample, planned.measured);
+        self.answers += 1;
+        if self.answers.is_multiple_of(ANSWERS_A_CLOCK) {
+            self.now = self.clock.now();
+        }
+    }
+
+    #[cold]
+    fn failed(&mut self, ticket: Ticket, cause: Cause) {
+        fail(self.flights, self.recorder, self.watch, ticket, cause, self.now);
+    }
+
+    #[cold]
+    fn unprocessed(&mut self, ticket: Ticket) {
+        let Some(flight) = self.flights.take(ticket) else { return };
+        self.watch.lost(ticket);
+        self.source.put_back(flight.planned);
+        self.recorder.put_back(&flight.planned);
+        *self.dry = false;
+        // Connections that rest have to be asked again.
+        self.steward.notify_one();
+    }
+}
+
+fn fail<W: Watch>(
+    flights: &mut Flights,
+    recorder: &mut Recorder,
+    watch: &mut W,
+    ticket: Ticket,
+    cause: Cause,
+    now: Nanos,
+) {
+    let Some(flight) = flights.take(ticket) else { return };
+    watch.lost(ticket);
+    recorder.failed(Failure { phase: flight.phase(), cause }, now, flight.planned.measured);
+}

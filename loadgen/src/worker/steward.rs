@@ -1,0 +1,239 @@
+//! Hands due requests to connections that rest, watches timeouts and the end, passes slices on.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::task::yield_now;
+
+use super::pace::Pacer;
+use super::shared::Shared;
+use super::watch::Watch;
+use super::{News, Share};
+use crate::clock::{Nanos, nanos};
+use crate::error::Cause;
+use crate::plan::{End, Load};
+use crate::protocol::Engine;
+use crate::record::SLICE;
+use crate::run::Timeouts;
+
+/// Longest time between two looks at timeouts and at the user's wish to stop.
+const LONGEST_TICK: Duration = Duration::from_millis(100);
+/// Shortest one: a sweep over all that is in flight costs something.
+const SHORTEST_TICK: Duration = Duration::from_millis(1);
+/// How exact a timeout is, as its part.
+const EXACTNESS: u32 = 10;
+/// How long a run by count goes on without a connection.
+const PATIENCE: Nanos = 10_000_000_000;
+
+/// See the module.
+pub(super) struct Steward<E: Engine, W, N> {
+    shared: Rc<RefCell<Shared<E, W>>>,
+    share: Share,
+    news: N,
+    tick: Nanos,
+    next_tick: Nanos,
+    measured_from: Nanos,
+    measured_to: Option<Nanos>,
+    /// CPU time of this thread when the measured part began, and when it ended.
+    cpu: (Option<Nanos>, Option<Nanos>),
+    /// When the drain is over.
+    drained: Option<Nanos>,
+    interrupted: bool,
+}
+
+/// What a steward knows at the end.
+pub(super) struct Ended {
+    /// CPU time of this thread in the measured part.
+    pub(super) cpu: Nanos,
+    pub(super) interrupted: bool,
+}
+
+impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
+    pub(super) fn new(shared: Rc<RefCell<Shared<E, W>>>, share: Share, news: N) -> Self {
+        Self {
+            shared,
+            news,
+            tick: tick(&share.timeouts),
+            next_tick: 0,
+            measured_from: share.plan.measured_from(),
+            measured_to: share.plan.measured_to(),
+            cpu: (None, None),
+            drained: None,
+            interrupted: false,
+            share,
+        }
+    }
+
+    /// Goes on until nothing is in flight any more, or has had its time.
+    pub(super) async fn run(&mut self, pacer: &mut Pacer) -> Ended {
+        let (clock, wake) = {
+            let shared = self.shared.borrow();
+            (shared.clock, Rc::clone(&shared.steward))
+        };
+        loop {
+            let now = clock.now();
+            if now >= self.measured_from && self.cpu.0.is_none() {
+                self.cpu.0 = Some(thread_time());
+            }
+            if now >= self.next_tick {
+                self.tick(now);
+            }
+            self.shared.borrow_mut().hand_out(now);
+            if self.drained.is_none() && self.is_end(now) {
+                // What was handed out is on its way before the rest is counted.
+                yield_now().await;
+                self.end(now);
+            }
+            if let Some(drained) = self.drained
+                && (now >= drained || self.shared.borrow().is_over())
+            {
+                self.lose(now);
+                self.roll(now);
+                break;
+            }
+            let next = self.next(now);
+            tokio::select! {
+                () = pacer.until(clock.instant(next)) => {}
+                () = wake.notified() => {}
+            }
+        }
+        let cpu = match self.cpu {
+            (Some(from), Some(to)) => to.saturating_sub(from),
+            _ => 0,
+        };
+        Ended { cpu, interrupted: self.interrupted }
+    }
+
+    /// When there is something to do next, if nobody calls.
+    fn next(&self, now: Nanos) -> Nanos {
+        let mut shared = self.shared.borrow_mut();
+        let mut next = self.next_tick;
+        let ends = [Some(self.measured_from), self.measured_to, self.drained];
+        for at in ends.into_iter().flatten().filter(|at| *at > now) {
+            next = next.min(at);
+        }
+        // Without a connection that rests nobody could take what is due.
+        shared.wants_idle = shared.idle.is_empty();
+        if !shared.idle.is_empty()
+            && let Some(due) = shared.source.next_due()
+        {
+            next = next.min(due);
+        }
+        next
+    }
+
+    fn tick(&mut self, now: Nanos) {
+        self.sweep(now);
+        self.roll(now);
+        // Slices are passed on when they are over, not up to a tick later.
+        let over = now.saturating_sub(self.measured_from) % SLICE;
+        self.next_tick = now + self.tick.min(SLICE - over);
+    }
+
+    /// Passes on what is over.
+    fn roll(&mut self, now: Nanos) {
+        let mut shared = self.shared.borrow_mut();
+        while let Some(slice) = shared.recorder.rolled(now) {
+            (self.news)(News::Slice(slice));
+        }
+        (self.news)(News::Until(now.saturating_sub(self.measured_from)));
+    }
+
+    /// Finds what has taken too long.
+    fn sweep(&mut self, now: Nanos) {
+        let Timeouts { first_byte, request, idle, deadline, .. } = self.share.timeouts;
+        if [first_byte, request, idle, deadline].iter().all(Option::is_none) {
+            return;
+        }
+        let [first_byte, request, idle, deadline] =
+            [first_byte, request, idle, deadline].map(|limit| limit.map_or(Nanos::MAX, nanos));
+        let shared = &mut *self.shared.borrow_mut();
+        for (ticket, flight) in shared.flights.iter() {
+            let Some(slot) = shared.slots.get_mut(flight.slot as usize) else { continue };
+            let written = flight.written().unwrap_or(flight.free.max(flight.planned.at));
+            let since = |then: Nanos| now.saturating_sub(then);
+            let cause = if since(flight.planned.at) > deadline {
+                Cause::Deadline
+            } else if since(written) > request
+                || match flight.first() {
+                    None => since(written) > first_byte,
+                    Some(first) => since(first.max(slot.received)) > idle,
+                }
+            {
+                Cause::Timeout
+            } else {
+                continue;
+            };
+            slot.expired.push((ticket, cause));
+            if let Some(waker) = &slot.waker {
+                waker.wake_by_ref();
+            }
+        }
+    }
+
+    /// Whether requests are to be sent no more.
+    fn is_end(&mut self, now: Nanos) -> bool {
+        let shared = self.shared.borrow();
+        self.interrupted = self.share.stop.is_set();
+        self.interrupted
+            || self.measured_to.is_some_and(|end| now >= end)
+            || shared.is_over()
+            || self.is_by_count() && shared.open == 0 && now - shared.seen_open > PATIENCE
+    }
+
+    fn is_by_count(&self) -> bool {
+        matches!(self.share.plan.load, Load::Closed(End::Count(_)))
+    }
+
+    /// Ends the sending; the drain begins.
+    fn end(&mut self, now: Nanos) {
+        let shared = &mut *self.shared.borrow_mut();
+        shared.ended = true;
+        let handed = shared.slots.iter_mut().filter_map(|slot| slot.handed.take());
+        for planned in handed.collect::<Vec<_>>() {
+            shared.handed -= 1;
+            shared.put_back(planned);
+        }
+        let mut unsent = 0;
+        // A run by count that gave up.
+        while self.is_by_count() && !self.interrupted && shared.source.take(now).is_some() {
+            unsent += 1;
+        }
+        unsent += shared.source.unsent(now).total();
+        shared.recorder.unsent(unsent);
+        self.cpu.1 = Some(thread_time());
+        self.drained = Some(now.saturating_add(nanos(self.share.plan.drain)));
+    }
+
+    /// Gives up what is still in flight.
+    fn lose(&mut self, now: Nanos) {
+        let shared = &mut *self.shared.borrow_mut();
+        let left: Vec<_> = shared.flights.iter().map(|(ticket, _)| ticket).collect();
+        for ticket in left {
+            shared.fail(ticket, Cause::Unfinished, now);
+        }
+    }
+}
+
+/// How often timeouts are looked at.
+fn tick(timeouts: &Timeouts) -> Nanos {
+    let Timeouts { first_byte, request, idle, deadline, .. } = *timeouts;
+    let shortest = [first_byte, request, idle, deadline].into_iter().flatten().min();
+    let tick = shortest.map_or(LONGEST_TICK, |timeout| timeout / EXACTNESS);
+    nanos(tick.clamp(SHORTEST_TICK, LONGEST_TICK))
+}
+
+/// CPU time of this thread so far.
+#[cfg(target_os = "linux")]
+fn thread_time() -> Nanos {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    seconds * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or_default()
+}
+
+/// Elsewhere nobody tells.
+#[cfg(not(target_os = "linux"))]
+fn thread_time() -> Nanos {
+    0
+}
