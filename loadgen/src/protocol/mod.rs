@@ -79,6 +79,11 @@ pub trait Sink {
         let _ = (ticket, octets);
     }
 
+    /// Octets that frame content came: those of the chunked coding, trailer section included.
+    fn framing(&mut self, ticket: Ticket, octets: &[u8]) {
+        let _ = (ticket, octets);
+    }
+
     /// The response is whole.
     fn done(&mut self, ticket: Ticket, answer: Answer);
 
@@ -128,6 +133,11 @@ pub trait Engine: Sized {
         out: &mut Vec<u8>,
         sink: &mut impl Sink,
     ) -> Result<usize, Cause>;
+
+    /// How many octets of its last input [`Engine::receive`] took before it failed; those behind show why.
+    fn understood(&self) -> usize {
+        0
+    }
 
     /// The server has closed its direction (`cause` is `None`), or the connection broke. All requests in flight are told.
     fn end(&mut self, cause: Option<Cause>, sink: &mut impl Sink);

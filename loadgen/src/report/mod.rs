@@ -4,6 +4,7 @@ pub mod bins;
 pub mod csv;
 pub mod hgrm;
 pub mod hlog;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod lines;

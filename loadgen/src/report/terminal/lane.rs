@@ -61,7 +61,7 @@ pub(super) fn head(page: &mut Page, report: &Report, target: &str, protocols: &s
 }
 
 /// The protocol as people write it.
-pub(super) const fn protocol_name(protocol: Protocol) -> &'static str {
+pub(in crate::report) const fn protocol_name(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::H1 => "HTTP/1.1",
         Protocol::H2 => "HTTP/2",
@@ -230,7 +230,7 @@ fn phases(page: &mut Page, lane: &Lane) {
 }
 
 /// A phase in words, and what it measures; `None` of the whole latencies.
-pub(super) fn phase(series: Series) -> Option<(&'static str, &'static str)> {
+pub(in crate::report) fn phase(series: Series) -> Option<(&'static str, &'static str)> {
     Some(match series {
         Series::Response | Series::Service => return None,
         Series::Queue => ("queue", "from plan until a connection was free"),

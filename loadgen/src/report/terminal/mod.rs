@@ -8,6 +8,7 @@ use std::io;
 
 use super::Report;
 use super::units;
+pub(super) use lane::{phase, protocol_name};
 use page::{Page, Tone};
 pub(super) use page::{ascii, clean};
 

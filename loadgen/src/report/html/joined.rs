@@ -1,0 +1,116 @@
+//! Slices joined to as many intervals as a chart has room for.
+
+use crate::clock::Nanos;
+use crate::record::{Compact, Recording, SLICE, Series, Slice};
+use crate::report::Lane;
+use crate::report::units;
+use crate::stats::needs;
+
+/// The length of intervals: a round one, at least `least`, of which the longest lane has at most `most`.
+pub(super) fn interval<'a>(
+    lanes: impl Iterator<Item = &'a Lane>,
+    least: Nanos,
+    most: u64,
+) -> Nanos {
+    let longest = lanes.map(|lane| lane.recording.length).max().unwrap_or(0);
+    let fits = |interval: &&Nanos| **interval >= least && longest.div_ceil(**interval) <= most;
+    let days = || longest.div_ceil(most).div_ceil(DAY) * DAY;
+    INTERVALS.iter().find(fits).copied().unwrap_or_else(days)
+}
+
+/// The intervals of a recording. A last one that is far too short for a rate is left out, if there are others.
+pub(super) fn joined(recording: &Recording, interval: Nanos) -> Vec<Slice> {
+    let mut joined = recording.joined(interval);
+    let is_short = joined.last().is_some_and(|last| last.length < interval / 4);
+    if is_short && joined.len() > 1 {
+        joined.pop();
+    }
+    joined.retain(|slice| slice.length > 0);
+    joined
+}
+
+/// Requests offered in each interval, per second.
+///
+/// Those that were never sent were planned behind the last that was, but are counted at the end: they are spread evenly over the time
+/// from that interval on.
+pub(super) fn offered(slices: &[Slice]) -> Vec<f64> {
+    let unsent: u64 = slices.iter().map(|slice| slice.counts.unsent).sum();
+    let sent = |slice: &Slice| slice.counts.planned.saturating_sub(slice.counts.unsent);
+    let mut offered: Vec<_> = slices.iter().map(|slice| rate(sent(slice), slice)).collect();
+    if unsent > 0 {
+        let last = slices.iter().rposition(|slice| sent(slice) > 0).unwrap_or(0);
+        let rest = slices.get(last..).unwrap_or_default();
+        let seconds: f64 = rest.iter().map(|slice| units::seconds(slice.length)).sum();
+        let count = unsent + rest.iter().map(sent).sum::<u64>();
+        offered.iter_mut().skip(last).for_each(|rate| *rate = count as f64 / seconds.max(1e-9));
+    }
+    offered
+}
+
+/// Answers per second in an interval.
+pub(super) fn answered(slice: &Slice) -> f64 {
+    rate(slice.counts.answered, slice)
+}
+
+/// Requests that failed in an interval, or were answered with a status from 400.
+pub(super) fn wrong(slice: &Slice) -> u64 {
+    let refused: u64 = slice.counts.statuses.range(400..).map(|(_, count)| count).sum();
+    slice.counts.failed + refused
+}
+
+/// A percentile of an interval; `None` where fewer than ten samples lie beyond it.
+pub(super) fn quantile(slice: &Slice, series: Series, q: f64) -> Option<Nanos> {
+    let values = slice.series.get(&series)?;
+    let count = values.count();
+    if count < needs(q) {
+        return None;
+    }
+    // The rank of the value, counted from 1.
+    let rank = ((count as f64 * q).ceil() as u64).max(1);
+    let mut seen = 0;
+    let reaches = |(value, count): &(Nanos, u64)| {
+        seen += count;
+        (seen >= rank).then_some(*value)
+    };
+    values.values.iter().find_map(reaches)
+}
+
+/// The largest value of an interval.
+pub(super) fn largest(slice: &Slice, series: Series) -> Option<Nanos> {
+    slice.series.get(&series).and_then(last)
+}
+
+fn last(values: &Compact) -> Option<Nanos> {
+    values.values.last().map(|(value, _)| *value)
+}
+
+/// From when to when, in words.
+pub(super) fn when(slice: &Slice) -> String {
+    format!("{:.2} to {:.2} s", units::seconds(slice.start), units::seconds(slice.end()))
+}
+
+fn rate(count: u64, slice: &Slice) -> f64 {
+    let seconds = units::seconds(slice.length);
+    if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
+}
+
+const DAY: Nanos = 86_400 * units::SECOND;
+
+const INTERVALS: [Nanos; 16] = [
+    SLICE,
+    2 * SLICE,
+    units::SECOND,
+    2 * units::SECOND,
+    5 * units::SECOND,
+    10 * units::SECOND,
+    15 * units::SECOND,
+    30 * units::SECOND,
+    60 * units::SECOND,
+    120 * units::SECOND,
+    300 * units::SECOND,
+    600 * units::SECOND,
+    900 * units::SECOND,
+    1_800 * units::SECOND,
+    3_600 * units::SECOND,
+    14_400 * units::SECOND,
+];

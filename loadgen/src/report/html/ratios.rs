@@ -1,0 +1,118 @@
+//! Lanes against each other: ratios with their intervals, and the line at 1.
+
+use maud::{Markup, html};
+
+use super::chart::{chart, figure, number};
+use super::{Section, clean};
+use crate::compare::{Comparison, Ratio};
+use crate::report::{Report, units};
+
+/// Height of a row.
+const ROW: f64 = 34.0;
+
+/// Places of the ends of the axis; names are on its left, numbers on its right.
+const ACROSS: (f64, f64) = (236.0, 744.0);
+
+pub(super) fn section(report: &Report) -> Option<Section> {
+    let body = html! { @for comparison in &report.comparisons { (compared(comparison)) } };
+    (!report.comparisons.is_empty()).then_some(Section { id: "ratios", title: "Comparison", body })
+}
+
+fn compared(comparison: &Comparison) -> Markup {
+    let (base, other) = (clean(&comparison.base), clean(&comparison.other));
+    let title = format!("{other} against {base}");
+    let ratios: Vec<_> = comparison.ratios.iter().filter(|ratio| is_drawn(ratio)).collect();
+    let sentence = html! {
+        "Ratios of " (other) " to " (base) ", from " (units::counted(comparison.pairs as u64, "pair")) " of blocks that took turns. "
+        "Lines are 95% intervals: where one crosses 1, no difference is shown."
+    };
+    let none = html! { p { "There is nothing to compare." } };
+    let drawn =
+        if ratios.is_empty() { none } else { chart(height(&ratios), &title, &forest(&ratios)) };
+    figure(&title, &sentence, &html! {}, &drawn, &table(comparison))
+}
+
+/// Whether a ratio has a place on an axis by logarithm.
+fn is_drawn(ratio: &Ratio) -> bool {
+    let (low, high) = ratio.confidence;
+    [ratio.ratio, low, high].iter().all(|it| it.is_finite() && *it > 0.0)
+}
+
+fn height(ratios: &[&Ratio]) -> f64 {
+    ratios.len() as f64 * ROW + 46.0
+}
+
+fn forest(ratios: &[&Ratio]) -> Markup {
+    // As far to the left of 1 as to the right, so that the line is in the middle, and half as much again as the farthest end, but
+    // no farther than a hundredfold.
+    let far = |ratio: &&Ratio| ratio.confidence.0.ln().abs().max(ratio.confidence.1.ln().abs());
+    let far = ratios.iter().map(far).fold(0.01, f64::max).min(100f64.ln()) * 1.15;
+    let middle = f64::midpoint(ACROSS.0, ACROSS.1);
+    let at =
+        |ratio: f64| middle + (ratio.ln() / far).clamp(-1.0, 1.0) * (ACROSS.1 - ACROSS.0) / 2.0;
+    let bottom = height(ratios) - 38.0;
+    let far_ends = far.exp();
+    let ticks: Vec<_> = TICKS.iter().filter(|tick| **tick > 1.0 && **tick <= far_ends).collect();
+    // The largest that fit, three at most to a side.
+    let kept: Vec<f64> =
+        ticks.iter().rev().take(3).flat_map(|tick| [1.0 / **tick, **tick]).collect();
+    html! {
+        g.grid {
+            @for tick in &kept {
+                path d={ "M" (number(at(*tick))) " 6V" (number(bottom)) } {}
+                text.x x=(number(at(*tick))) y=(number(bottom + 18.0)) { (factor(*tick)) }
+            }
+            path.one d={ "M" (number(middle)) " 6V" (number(bottom)) } {}
+            text.x x=(number(middle)) y=(number(bottom + 18.0)) { "1" }
+            text.x.name x=(number(ACROSS.0)) y=(number(bottom + 34.0)) style="text-anchor:start" { "← less" }
+            text.x.name x=(number(ACROSS.1)) y=(number(bottom + 34.0)) style="text-anchor:end" { "more →" }
+        }
+        @for (row, ratio) in ratios.iter().enumerate() {
+            @let place = 6.0 + (row as f64 + 0.5) * ROW;
+            @let (low, high) = ratio.confidence;
+            @let class = if ratio.is_level() { "forest level" } else { "forest apart" };
+            g class=(class) {
+                text.label x=(number(ACROSS.0 - 14.0)) y=(number(place + 4.0)) { (clean(&ratio.figure)) }
+                path d={
+                    "M" (number(at(low))) " " (number(place)) "H" (number(at(high)))
+                    "M" (number(at(low))) " " (number(place - 5.0)) "v10M" (number(at(high))) " " (number(place - 5.0)) "v10"
+                } {}
+                circle cx=(number(at(ratio.ratio))) cy=(number(place)) r="5" {}
+                text.value x=(number(ACROSS.1 + 14.0)) y=(number(place + 4.0)) { (times(ratio)) }
+            }
+        }
+    }
+}
+
+fn times(ratio: &Ratio) -> String {
+    let (low, high) = ratio.confidence;
+    format!("× {:.3}  ({low:.3}..{high:.3})", ratio.ratio)
+}
+
+/// A factor without digits that say nothing.
+fn factor(factor: f64) -> String {
+    let text = format!("{factor:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn table(comparison: &Comparison) -> Markup {
+    html! {
+        table {
+            thead { tr { @for name in ["Figure", "Ratio", "95% interval", "p", ""] { th scope="col" { (name) } } } }
+            tbody {
+                @for ratio in &comparison.ratios {
+                    tr {
+                        th scope="row" { (clean(&ratio.figure)) }
+                        td { (format!("{:.3}", ratio.ratio)) }
+                        td { (format!("{:.3}..{:.3}", ratio.confidence.0, ratio.confidence.1)) }
+                        td { @if ratio.p_value < 0.001 { "< 0.001" } @else { (format!("{:.3}", ratio.p_value)) } }
+                        td { @if ratio.is_level() { "no difference that chance does not explain" } @else { "differs" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Factors that may stand on the axis.
+const TICKS: [f64; 12] = [1.005, 1.01, 1.02, 1.05, 1.1, 1.25, 1.5, 2.0, 4.0, 10.0, 25.0, 100.0];
