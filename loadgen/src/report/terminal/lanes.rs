@@ -5,7 +5,7 @@ use super::lane::{
 };
 use super::page::{Page, clean};
 use crate::clock::Nanos;
-use crate::record::Series;
+use crate::record::{Recording, Series};
 use crate::report::{Lane, Report, units};
 
 /// Writes all but comparisons and expectations.
@@ -53,7 +53,10 @@ fn table(lanes: &[Lane]) -> Vec<Vec<String>> {
     table.row("never sent", |lane| counted(lane.recording.counts.unsent));
     table.row("errors", |lane| Some(units::percent(lane.summary.errors)));
     table.row("received", |lane| Some(format!("{}/s", units::octets(lane.summary.received))));
-    table.row("connections", |lane| Some(units::count(lane.recording.counts.opened)));
+    table.row("connections", |lane| {
+        let Recording { counts, warm_up, .. } = &lane.recording;
+        Some(units::count(counts.opened + warm_up.opened))
+    });
     let is_open = lanes.iter().any(|lane| lane.summary.offered.is_some());
     if is_open {
         table.latency("latency from plan", Series::Response);
