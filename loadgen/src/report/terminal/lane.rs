@@ -3,10 +3,11 @@
 use super::page::{Page, Tone, clean};
 use crate::clock::Nanos;
 use crate::protocol::Protocol;
-use crate::record::{Counts, Series};
+use crate::record::{Counts, Recording, Series};
 use crate::report::bins::{bar, bins};
 use crate::report::{Lane, Report, progress, units};
 use crate::stats::Quantile;
+use crate::verify::is_demand;
 
 /// Writes all but comparisons and expectations.
 pub(super) fn write(page: &mut Page, report: &Report, lane: &Lane) {
@@ -38,7 +39,7 @@ pub(super) fn write(page: &mut Page, report: &Report, lane: &Lane) {
             units::octets(recording.counts.sent as f64),
         ),
     );
-    page.fact("Connections", connections(&recording.counts));
+    page.fact("Connections", connections(recording));
     latency(page, lane);
     histogram(page, lane);
     phases(page, lane);
@@ -122,11 +123,14 @@ fn errors(page: &Page, lane: &Lane) -> String {
     }
 }
 
-fn connections(counts: &Counts) -> String {
+fn connections(Recording { counts, warm_up, .. }: &Recording) -> String {
     let mut text = format!("{} opened", units::count(counts.opened));
+    if warm_up.opened > 0 {
+        text.push_str(&format!(", {} in the warm-up", units::count(warm_up.opened)));
+    }
     match counts.connections_failed() {
         0 => {}
-        failed => text.push_str(&format!(", {} failed to open", units::count(failed))),
+        failed => text.push_str(&format!(", {} failed", units::count(failed))),
     }
     text
 }
@@ -319,8 +323,12 @@ pub(super) fn violations(page: &mut Page, report: &Report, lanes: &[&Lane]) {
         let of = if lanes.len() > 1 { format!(" of {}", clean(&lane.name)) } else { String::new() };
         page.section(&format!("Violations{of}"));
         for (rule, count) in counts {
-            let name = page.paint(&clean(rule), Tone::Bad);
-            page.line(format!("  {name}  {}", units::counted(*count, "time")));
+            let (tone, level) = match is_demand(rule) {
+                true => (Tone::Bad, ""),
+                false => (Tone::Odd, ", advised and not demanded"),
+            };
+            let name = page.paint(&clean(rule), tone);
+            page.line(format!("  {name}  {}{level}", units::counted(*count, "time")));
             let Some(sample) = lane.recording.violations.get(rule) else { continue };
             page.line(format!("      {}", clean(&sample.what)));
             let shown = sample.octets.get(..OCTETS).unwrap_or(&sample.octets);
