@@ -26,8 +26,15 @@ enum Command {
 
 /// Runs the command that the arguments of the process name.
 pub(crate) fn run() -> ExitCode {
-    // Clap ends the process itself for --help (0) and for what it does not understand (2).
-    match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody is left to be told where it cannot be printed.
+            let _ = error.print();
+            return ExitCode::from(usage_code(&error));
+        }
+    };
+    match cli.command {
         Command::Serve(args) => match serve::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -39,6 +46,16 @@ pub(crate) fn run() -> ExitCode {
         Command::Load(args) => load::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Completions(args) => completions::run(&args),
+    }
+}
+
+/// The exit code for a command line that is not understood, or asks for help. For a load 2 is a broken expectation.
+fn usage_code(error: &clap::Error) -> u8 {
+    let is_load = std::env::args_os().nth(1).is_some_and(|word| word == "load" || word == "merge");
+    match error.use_stderr() {
+        false => 0,
+        true if is_load => 1,
+        true => 2,
     }
 }
 
