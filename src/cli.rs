@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{check, completions, serve};
+use crate::{check, completions, load, merge, serve};
 
-/// HTTP toolkit: a reference server and a conformance checker
+/// HTTP toolkit: a reference server, a conformance checker and a load generator
 #[derive(Debug, Parser)]
 #[command(name = "falconry", version, propagate_version = true)]
 pub(crate) struct Cli {
@@ -19,6 +19,8 @@ pub(crate) struct Cli {
 enum Command {
     Serve(Box<serve::ServeArgs>),
     Check(Box<check::CheckArgs>),
+    Load(Box<load::LoadArgs>),
+    Merge(Box<merge::MergeArgs>),
     Completions(completions::CompletionsArgs),
 }
 
@@ -34,6 +36,8 @@ pub(crate) fn run() -> ExitCode {
             }
         },
         Command::Check(args) => check::run(&args),
+        Command::Load(args) => load::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

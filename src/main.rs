@@ -3,8 +3,11 @@
 mod check;
 mod cli;
 mod completions;
+mod load;
+mod merge;
 mod serve;
 mod target;
+mod value;
 
 use std::process::ExitCode;
 

@@ -39,7 +39,8 @@ pub(crate) fn run(args: &MergeArgs) -> ExitCode {
 fn merge(args: &MergeArgs) -> Result<u8, Refusal> {
     let usage = |error: &dyn std::fmt::Display| Refusal::usage(error.to_string());
     let shards = args.dirs.iter().map(|dir| shard::read(dir).map_err(|error| usage(&error)));
-    let merged = Merged::of(shards.collect::<Result<Vec<_>, _>>()?).map_err(|error| usage(&error))?;
+    let merged =
+        Merged::of(shards.collect::<Result<Vec<_>, _>>()?).map_err(|error| usage(&error))?;
     let manifest = merged.manifest();
     let load: Load = manifest.load.parse().map_err(|error| usage(&error))?;
     let lane = |lane: shard::Lane| {

@@ -23,7 +23,7 @@ use crate::record::{Recording, SLICE, Slice};
 use crate::request::Mix;
 use crate::sample::{SampleFault, Sampler, Usage};
 use crate::worker::pace::Pacer;
-use crate::worker::{Blind, News, Opening, Share, Watch, drive};
+use crate::worker::{Blind, News, Opening, Share, Verifying, Watch, drive};
 
 /// All that a run needs.
 #[derive(Clone, Debug)]
@@ -262,6 +262,7 @@ impl Thread {
             timeouts: job.timeouts,
             stop: stop.clone(),
         };
+        let (verify, protocol) = (job.verify, job.protocol);
         let core = match job.pin.len() {
             0 => None,
             cores => job.pin.get(index % cores).copied(),
@@ -272,10 +273,15 @@ impl Thread {
             if let Some(core) = core {
                 pin(core).map_err(|error| RunError::Pin { core, error })?;
             }
-            work::<E, _>(share, Blind, (gate, death), move |word| {
+            let watch = verify.then(|| Verifying::new(protocol, &share.mix));
+            let tell = move |word| {
                 // Whoever listens no more has seen enough.
                 let _ = tell.send((index, word));
-            })
+            };
+            match watch {
+                None => work::<E, _>(share, Blind, (gate, death), tell),
+                Some(watch) => work::<E, _>(share, watch, (gate, death), tell),
+            }
         };
         let thread = thread::Builder::new().name(format!("load-{number}"));
         let handle = thread.spawn(work).map_err(RunError::Thread)?;

@@ -314,7 +314,11 @@ fn a_report_of_nothing_and_one_cut_short_are_written() {
 
 #[test]
 fn json_reports_are_as_approved() {
-    for (name, report) in [("open.json", open()), ("beside.json", beside())] {
+    for (name, mut report) in [("open.json", open()), ("beside.json", beside())] {
+        // Whole histograms would hide the rest of the file; another test counts their samples.
+        for lane in &mut report.lanes {
+            lane.recording.totals.values_mut().for_each(|total| *total = shape(SERVICE, 20));
+        }
         let mut out = Vec::new();
         write_json(&mut out, &report).unwrap();
         let text = String::from_utf8(out).unwrap();

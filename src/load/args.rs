@@ -70,7 +70,7 @@ pub(crate) struct LoadArgs {
     /// Protocols to speak; several are measured in alternating blocks [default: h1]
     #[arg(long, value_enum, value_name = "PROTOCOLS", value_delimiter = ',', help_heading = LOAD)]
     pub(super) proto: Vec<ProtocolArg>,
-    /// Send requests whatever the shard: this process sends the I-th of N shares, from 1
+    /// Send the I-th of N shares of the load, counted from 1; the other processes send the others
     #[arg(long, value_name = "I/N", value_parser = shard, help_heading = SHARDS)]
     pub(super) shard: Option<Shard>,
     /// Start at this time, in seconds since 1970, to start shards together
@@ -79,9 +79,12 @@ pub(crate) struct LoadArgs {
     /// Write this shard's directory, for `falconry merge`
     #[arg(long, value_name = "DIR", help_heading = SHARDS)]
     pub(super) shard_dir: Option<PathBuf>,
-    /// The name that all shards of one run share [default: made of the plan and the start]
+    /// The name that all shards of one run share [default: made of the plan and --start-at]
     #[arg(long, value_name = "NAME", help_heading = SHARDS)]
     pub(super) run_id: Option<String>,
+    /// How often this shard was tried before: of two, the later one counts
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = SHARDS)]
+    pub(super) attempt: u32,
 
     #[command(flatten)]
     pub(super) request: RequestArgs,
@@ -171,12 +174,18 @@ pub(super) struct RequestArgs {
 /// How connections are opened, kept and given up.
 #[derive(Args, Debug)]
 pub(super) struct ConnectionArgs {
+    /// Connect from these addresses of this machine, in turn
+    #[arg(long, value_name = "ADDRESSES", value_delimiter = ',', help_heading = CONNECTIONS)]
+    pub(super) bind: Vec<std::net::IpAddr>,
     /// Connect to this HOST:PORT or unix:PATH instead; several are used in turn
     #[arg(long, value_name = "PLACE", help_heading = CONNECTIONS)]
     pub(super) connect_to: Vec<String>,
     /// The name to ask for by TLS (SNI), and to find in the certificate
     #[arg(long, value_name = "NAME", help_heading = CONNECTIONS)]
     pub(super) sni: Option<String>,
+    /// Send no name by TLS
+    #[arg(long, conflicts_with = "sni", help_heading = CONNECTIONS)]
+    pub(super) no_sni: bool,
     /// Names to offer by ALPN [default: that of the protocol]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = CONNECTIONS)]
     pub(super) alpn: Vec<String>,

@@ -4,6 +4,7 @@ mod args;
 mod deliver;
 mod interrupt;
 mod plan;
+mod shard;
 mod subject;
 
 use std::path::Path;
@@ -68,7 +69,8 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     let cores = available_parallelism().map_or(1, usize::from);
     let subjects = subjects(args, cores)?;
     let contests = contests(args, &subjects, cores)?;
-    let sockets: usize = contests.iter().map(|contest| contest.job.plan.connections).max().unwrap_or(0);
+    let sockets: usize =
+        contests.iter().map(|contest| contest.job.plan.connections).max().unwrap_or(0);
     // Where the target is in this process, its ends of the connections are descriptors of ours, too.
     let ends = if subjects.iter().any(Subject::is_here) { 2 } else { 1 };
     raise_descriptor_limit((sockets * ends) as u64).map_err(Refusal::usage)?;
@@ -78,6 +80,7 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
         .map_err(|error| Refusal::usage(format!("cannot watch for signals: {error}")))?;
     let started = SystemTime::now();
     let seconds = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let monotonic = sample::monotonic();
     let all = measure(args, &contests, &stop).map_err(|error| match error {
         RunError::Stopped => Refusal { code: interrupt.code(), message: error.to_string() },
         error => Refusal::usage(error.to_string()),
@@ -85,7 +88,9 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     let local = subjects.iter().any(|subject| plan::is_local(&subject.target));
     let report = report(args, &contests, &all, seconds, local.then_some(cores))?;
     if let Some(dir) = &args.shard_dir {
-        deliver::shard(args, dir, &report, &contests[..].first().map(|c| &*c.job.plan), seconds)?;
+        if let Some(contest) = contests.first() {
+            shard::write(args, dir, &report, contest, monotonic)?;
+        }
     }
     deliver(&args.report, &report)?;
     Ok(match stats::exit_code(&report) {
@@ -106,11 +111,7 @@ fn subjects(args: &LoadArgs, cores: usize) -> Result<Vec<Subject>, Refusal> {
     Ok(subjects)
 }
 
-fn contests(
-    args: &LoadArgs,
-    subjects: &[Subject],
-    cores: usize,
-) -> Result<Vec<Contest>, Refusal> {
+fn contests(args: &LoadArgs, subjects: &[Subject], cores: usize) -> Result<Vec<Contest>, Refusal> {
     let here = subjects.iter().any(Subject::is_here);
     let threads = args.threads.unwrap_or(if here { (cores / 2).max(1) } else { cores });
     let protocols: Vec<Protocol> = match &args.proto[..] {
@@ -170,21 +171,31 @@ fn measure(
     let rounds = if contests.len() > 1 { args.blocks } else { 1 };
     // What cannot be shown is no reason not to measure.
     let mut watch = Watch::begin(&view, !args.no_tui, args.quiet).unwrap_or(Watch::Nobody);
-    let all = compare::blocks(contests.len(), rounds, args.seed, |lane, _round| {
+    let mut begun = false;
+    let all = compare::blocks(contests.len(), rounds, args.seed, |lane, round| {
         if stop.is_set() {
             return Ok(None);
         }
         let Some(contest) = contests.get(lane) else { return Ok(None) };
         watch.turn(lane);
-        let done = run::run(&contest.job, stop, &mut |slice| {
+        let mut job = contest.job.clone();
+        if round > 0 {
+            // Arrivals of its own, the same for all lanes of the round.
+            let plan = Plan { seed: args.seed.wrapping_add(round as u64), ..(*job.plan).clone() };
+            job.plan = Arc::new(plan);
+        }
+        let done = run::run(&job, stop, &mut |slice| {
             let _ = watch.slice(slice);
             if watch.tick() == Asked::Stop {
                 stop.set();
             }
         });
         match done {
-            Err(RunError::Stopped) if lane > 0 => Ok(None),
-            done => done.map(Some),
+            Err(RunError::Stopped) if begun => Ok(None),
+            done => {
+                begun = true;
+                done.map(Some)
+            }
         }
     });
     let _ = watch.end();
@@ -230,19 +241,36 @@ fn report(
     let comparisons = match (contests, all) {
         ([base, others @ ..], [base_blocks, other_blocks @ ..]) => {
             let against = |(other, blocks): (&Contest, &LaneRecordings)| {
-                compare::compare((&base.name, base_blocks), (&other.name, blocks), &base.job.plan, args.seed)
+                compare::compare(
+                    (&base.name, base_blocks),
+                    (&other.name, blocks),
+                    &base.job.plan.load,
+                    args.seed,
+                )
             };
-            others.iter().zip(other_blocks).map(against).filter(|c: &Comparison| c.pairs > 0).collect()
+            others
+                .iter()
+                .zip(other_blocks)
+                .map(against)
+                .filter(|c: &Comparison| c.pairs > 0)
+                .collect()
         }
         _ => Vec::new(),
     };
+    if args.self_test {
+        let sentences: Vec<_> =
+            comparisons.iter().map(|comparison: &Comparison| comparison.self_test().1).collect();
+        for lane in &mut lanes {
+            lane.summary.verdict.cautions.extend(sentences.iter().cloned());
+        }
+    }
     let expectations = stats::judge(&args.expect, &lanes);
     Ok(Report { manifest: manifest(args, contests, started), lanes, comparisons, expectations })
 }
 
 fn lane(contest: &Contest, recording: Recording, seed: u64, local: Option<usize>) -> Lane {
     let plan: &Plan = &contest.job.plan;
-    let mut summary = stats::summary(&recording, plan, seed);
+    let mut summary = stats::summary(&recording, &plan.load, seed);
     if let Some(cores) = local {
         summary.verdict.cautions.extend(stats::shared_cores(plan.threads, cores));
     }
@@ -265,6 +293,7 @@ fn manifest(args: &LoadArgs, contests: &[Contest], started: f64) -> Manifest {
         requests: first.map_or_else(Vec::new, |job| {
             job.mix.requests.iter().map(|request| request.name.clone()).collect()
         }),
+        verified: args.verify,
         facts,
     }
 }

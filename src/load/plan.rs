@@ -45,7 +45,10 @@ pub(super) fn plan(args: &LoadArgs, blocks: usize, threads: usize) -> Result<Pla
                 None => args.duration,
             };
             let schedule = rate.over(length);
-            Load::Open(schedule.map_err(|error| Refusal::usage(format!("--rate: {error}")))?, arrivals)
+            Load::Open(
+                schedule.map_err(|error| Refusal::usage(format!("--rate: {error}")))?,
+                arrivals,
+            )
         }
     };
     let warm_up = args.warm_up.unwrap_or(if blocks > 1 { BLOCK_WARM_UP } else { Duration::ZERO });
@@ -69,7 +72,8 @@ pub(super) fn plan(args: &LoadArgs, blocks: usize, threads: usize) -> Result<Pla
 /// How long a constant rate takes for so many requests.
 fn time_of(rate: &falconry_loadgen::plan::Rate, count: u64) -> Result<Duration, Refusal> {
     let mend = "-n beside --rate needs one constant rate without a length, like --rate 1000";
-    let second = rate.over(Some(Duration::from_secs(1))).map_err(|_| Refusal::usage(mend.into()))?;
+    let second =
+        rate.over(Some(Duration::from_secs(1))).map_err(|_| Refusal::usage(mend.into()))?;
     match second.pieces[..] {
         [piece] if rate.is_open() && piece.from == piece.to && piece.from > 0.0 => {
             let time = Duration::try_from_secs_f64(count as f64 / piece.from);
@@ -125,7 +129,9 @@ pub(super) fn settings(args: &ConnectionArgs, subject: &Subject) -> Result<Setti
     Ok(Settings {
         connect_to: connect_to.collect::<Result<_, _>>().map_err(Refusal::usage)?,
         timeout: Some(args.connect_timeout),
+        sources: args.bind.clone(),
         server_name: args.sni.clone(),
+        send_server_name: !args.no_sni,
         alpn: match &args.alpn[..] {
             [] => None,
             names => Some(names.iter().map(|name| name.clone().into_bytes()).collect()),

@@ -29,7 +29,8 @@ impl Subject {
         let (name, url, is_reference, started) = match name {
             None => {
                 let running = serve::embedded_for_load(threads);
-                let (running, url) = running.map_err(|error| Refusal::usage(format!("{error:#}")))?;
+                let (running, url) =
+                    running.map_err(|error| Refusal::usage(format!("{error:#}")))?;
                 let started = Box::new(running) as Box<dyn Any>;
                 ("the reference server".to_owned(), format!("{url}/plaintext"), true, Some(started))
             }

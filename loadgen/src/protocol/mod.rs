@@ -19,6 +19,16 @@ pub enum Protocol {
     H2,
 }
 
+/// As RFCs write it: `HTTP/1.1`.
+impl std::fmt::Display for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::H1 => "HTTP/1.1",
+            Self::H2 => "HTTP/2",
+        })
+    }
+}
+
 impl Protocol {
     /// The name in options, series and reports: `h1`, `h2`.
     pub const fn name(self) -> &'static str {
@@ -66,6 +76,11 @@ pub trait Sink {
 
     /// Content came.
     fn content(&mut self, ticket: Ticket, octets: &[u8]) {
+        let _ = (ticket, octets);
+    }
+
+    /// Octets that frame content came: those of the chunked coding, trailer section included.
+    fn framing(&mut self, ticket: Ticket, octets: &[u8]) {
         let _ = (ticket, octets);
     }
 
@@ -118,6 +133,11 @@ pub trait Engine: Sized {
         out: &mut Vec<u8>,
         sink: &mut impl Sink,
     ) -> Result<usize, Cause>;
+
+    /// How many octets of its last input [`Engine::receive`] took before it failed; those behind show why.
+    fn understood(&self) -> usize {
+        0
+    }
 
     /// The server has closed its direction (`cause` is `None`), or the connection broke. All requests in flight are told.
     fn end(&mut self, cause: Option<Cause>, sink: &mut impl Sink);

@@ -1,6 +1,6 @@
 //! Shard directories and their merge.
 //!
-//! Each process of a run that is spread over several writes a directory ([`write`]); [`Merged`] puts them together without
+//! Each process of a run that is spread over several writes a directory ([`write()`]); [`Merged`] puts them together without
 //! loss, in any order. The files are described in `docs/shards.md`.
 //!
 //! | file | holds |

@@ -7,21 +7,24 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use falconry_transport::Stream;
+use falconry_wire::monitor::h2::End;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::flights::NEVER;
 use super::shared::Shared;
-use super::watch::Watch;
+use super::watch::{Seen, Watch};
 use crate::clock::Nanos;
 use crate::error::{Cause, Failure, Phase};
 use crate::protocol::{Engine, Ticket};
 
 /// A connection that is open.
-pub(super) struct Connection<E: Engine, W> {
+pub(super) struct Connection<E: Engine, W: Watch> {
     shared: Rc<RefCell<Shared<E, W>>>,
     slot: u32,
     stream: Box<dyn Stream>,
     engine: E,
+    /// What the watch keeps of it.
+    eye: W::Connection,
     /// Octets received that the engine could not take yet.
     rest: Vec<u8>,
     /// Octets that could not be sent yet.
@@ -34,18 +37,18 @@ pub(super) struct Connection<E: Engine, W> {
     new: bool,
     /// The stream holds octets back that it took.
     is_held: bool,
-    /// Whether nothing was in flight before the last read.
-    was_idle: bool,
 }
 
 /// Why a connection is over.
 enum Over {
-    /// One side closed it.
+    /// We closed it.
     Closed,
+    /// The server closed it.
+    Ended,
     /// It broke, or we give it up.
     Broke(Cause),
-    /// The engine refuses what came; its requests know.
-    Refused(Cause),
+    /// The engine refuses what came, and told that to requests, or there was none.
+    Refused(Cause, bool),
 }
 
 impl<E: Engine, W: Watch> Connection<E, W> {
@@ -59,18 +62,20 @@ impl<E: Engine, W: Watch> Connection<E, W> {
     ) -> Self {
         let mut unsent = Vec::new();
         let engine = E::open(in_flight, &mut unsent);
+        let mut eye = shared.borrow().watch.open(in_flight);
+        shared.borrow_mut().see(&mut eye, Seen::Sent(&unsent));
         Self {
             shared,
             slot,
             stream,
             engine,
+            eye,
             rest: Vec::new(),
             unsent,
             unwritten: VecDeque::new(),
             left: requests,
             new: true,
             is_held: false,
-            was_idle: true,
         }
     }
 
@@ -113,12 +118,18 @@ impl<E: Engine, W: Watch> Connection<E, W> {
     fn leave(&mut self, shared: &mut Shared<E, W>, over: Over, cx: &mut Context<'_>) {
         let now = shared.clock.now();
         let is_idle = self.engine.in_flight() == 0;
-        let (told, broke) = match over {
-            Over::Closed => (None, None),
-            Over::Broke(cause) => (Some(cause), is_idle.then_some(cause)),
-            Over::Refused(cause) => (Some(cause), self.was_idle.then_some(cause)),
+        let end = match over {
+            Over::Ended => End::Fin,
+            Over::Broke(Cause::Os(_) | Cause::Io) => End::Reset,
+            _ => End::Ours,
         };
-        self.engine.end(told, &mut shared.parts(now).sink);
+        let (told, broke) = match over {
+            Over::Closed | Over::Ended => (None, None),
+            Over::Broke(cause) => (Some(cause), is_idle.then_some(cause)),
+            Over::Refused(cause, told) => (Some(cause), (!told).then_some(cause)),
+        };
+        self.engine.end(told, &mut shared.parts(&mut self.eye, now).sink);
+        shared.see(&mut self.eye, Seen::End(end));
         if let Some(cause) = broke
             && !shared.ended
         {
@@ -141,6 +152,8 @@ impl<E: Engine, W: Watch> Connection<E, W> {
             shared.handed -= 1;
             shared.put_back(planned);
         }
+        // With it may go the last one that would ask.
+        shared.dry = shared.source.is_exhausted(now);
         shared.check_over();
     }
 
@@ -177,7 +190,6 @@ impl<E: Engine, W: Watch> Connection<E, W> {
             };
             let request = shared.pick(planned.number);
             let ticket = shared.flights.add(planned, free, request, self.slot, self.new);
-            shared.watch.started(ticket, request as usize, planned.number);
             self.new = false;
             if let Some(left) = &mut self.left {
                 *left -= 1;
@@ -191,6 +203,9 @@ impl<E: Engine, W: Watch> Connection<E, W> {
     /// Sends what there is to send: all of it in one write, as a rule.
     #[inline]
     fn send(&mut self, shared: &mut Shared<E, W>, cx: &mut Context<'_>) -> Result<(), Cause> {
+        if W::SEES && !shared.out.is_empty() {
+            shared.watch.see(&mut self.eye, Seen::Sent(&shared.out), &mut shared.recorder);
+        }
         if !self.unsent.is_empty() {
             return self.send_rest(shared, cx);
         }
@@ -310,18 +325,24 @@ impl<E: Engine, W: Watch> Connection<E, W> {
         }
         let read = room.filled().len();
         if read == 0 {
-            return Err(Over::Closed);
+            return Err(Over::Ended);
         }
         let now = shared.clock.now();
         if let Some(slot) = shared.slots.get_mut(self.slot as usize) {
             slot.received = now;
         }
         shared.recorder.transferred(0, read as u64);
-        self.was_idle = self.engine.in_flight() == 0;
-        let mut parts = shared.parts(now);
+        let mut parts = shared.parts(&mut self.eye, now);
         let input = parts.buffer.get_mut(..held + read).unwrap_or_default();
-        let taken = self.engine.receive(parts.prepared, input, parts.out, &mut parts.sink);
-        let taken = taken.map_err(Over::Refused)?;
+        parts.sink.see(Seen::Received(input.get(held..).unwrap_or_default()));
+        let taken = match self.engine.receive(parts.prepared, input, parts.out, &mut parts.sink) {
+            Ok(taken) => taken,
+            Err(cause) => {
+                let refused = input.get(self.engine.understood()..).unwrap_or_default();
+                parts.sink.see(Seen::Refused(cause, refused));
+                return Err(Over::Refused(cause, parts.sink.has_failed));
+            }
+        };
         self.rest.clear();
         if taken < held + read {
             self.rest.extend_from_slice(input.get(taken..).unwrap_or_default());
@@ -356,6 +377,7 @@ impl<E: Engine, W: Watch> Connection<E, W> {
             if !self.engine.cancel(ticket, &mut shared.out) {
                 return Err(Over::Broke(cause));
             }
+            shared.see(&mut self.eye, Seen::Lost(ticket, Some(cause)));
             shared.fail(ticket, cause, now);
         }
         Ok(())

@@ -20,7 +20,7 @@ mod shared;
 mod steward;
 mod watch;
 
-pub use watch::{Blind, Watch};
+pub use watch::{Blind, Seen, Verifying, Watch};
 
 use std::cell::RefCell;
 use std::future::poll_fn;

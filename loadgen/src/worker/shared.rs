@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::Share;
 use super::flights::{Flight, Flights};
-use super::watch::Watch;
+use super::watch::{Seen, Watch};
 use crate::clock::{Clock, Nanos, nanos};
 use crate::error::{Cause, Failure, Phase};
 use crate::plan::{Planned, Source};
@@ -241,12 +241,22 @@ impl<E: Engine, W: Watch> Shared<E, W> {
 
     /// Records that a request failed.
     pub(super) fn fail(&mut self, ticket: Ticket, cause: Cause, now: Nanos) {
-        fail(&mut self.flights, &mut self.recorder, &mut self.watch, ticket, cause, now);
+        fail(&mut self.flights, &mut self.recorder, ticket, cause, now);
+    }
+
+    /// Tells the watch.
+    #[inline]
+    pub(super) fn see(&mut self, eye: &mut W::Connection, seen: Seen<'_>) {
+        self.watch.see(eye, seen, &mut self.recorder);
     }
 
     /// The parts that [`Engine::receive`] and [`Engine::end`] need.
     #[inline]
-    pub(super) fn parts(&mut self, now: Nanos) -> Parts<'_, E, W> {
+    pub(super) fn parts<'a>(
+        &'a mut self,
+        eye: &'a mut W::Connection,
+        now: Nanos,
+    ) -> Parts<'a, E, W> {
         Parts {
             prepared: &self.prepared,
             buffer: &mut self.buffer,
@@ -256,18 +266,20 @@ impl<E: Engine, W: Watch> Shared<E, W> {
                 recorder: &mut self.recorder,
                 source: &mut self.source,
                 watch: &mut self.watch,
+                eye,
                 dry: &mut self.dry,
                 steward: &self.steward,
                 clock: self.clock,
                 now,
                 answers: 0,
+                has_failed: false,
             },
         }
     }
 }
 
 /// See [`Shared::parts`].
-pub(super) struct Parts<'a, E: Engine, W> {
+pub(super) struct Parts<'a, E: Engine, W: Watch> {
     pub(super) prepared: &'a E::Prepared,
     pub(super) buffer: &'a mut Vec<u8>,
     pub(super) out: &'a mut Vec<u8>,
@@ -275,16 +287,26 @@ pub(super) struct Parts<'a, E: Engine, W> {
 }
 
 /// What comes of one read, all at one time.
-pub(super) struct Batch<'a, W> {
+pub(super) struct Batch<'a, W: Watch> {
     flights: &'a mut Flights,
     recorder: &'a mut Recorder,
     source: &'a mut Source,
     watch: &'a mut W,
+    eye: &'a mut W::Connection,
     dry: &'a mut bool,
     steward: &'a Notify,
     clock: Clock,
     now: Nanos,
     answers: u32,
+    /// A request was told that it failed.
+    pub(super) has_failed: bool,
+}
+
+impl<W: Watch> Batch<'_, W> {
+    #[inline]
+    pub(super) fn see(&mut self, seen: Seen<'_>) {
+        self.watch.see(self.eye, seen, self.recorder);
+    }
 }
 
 impl<W: Watch> Sink for Batch<'_, W> {
@@ -296,20 +318,29 @@ impl<W: Watch> Sink for Batch<'_, W> {
     }
 
     #[inline]
-    fn head(&mut self, ticket: Ticket, request: Method, status: u16, head: Head<'_>) {
-        self.watch.head(ticket, request, status, head, self.recorder);
+    fn head(&mut self, ticket: Ticket, _: Method, status: u16, head: Head<'_>) {
+        if W::SEES
+            && let Some(request) = self.flights.get(ticket).map(|flight| flight.request as usize)
+        {
+            self.see(Seen::Head(ticket, request, status, head));
+        }
     }
 
     #[inline]
     fn content(&mut self, ticket: Ticket, octets: &[u8]) {
-        self.watch.content(ticket, octets, self.recorder);
+        self.see(Seen::Content(ticket, octets));
+    }
+
+    #[inline]
+    fn framing(&mut self, ticket: Ticket, octets: &[u8]) {
+        self.see(Seen::Framing(ticket, octets));
     }
 
     #[inline]
     fn done(&mut self, ticket: Ticket, answer: Answer) {
         let Some(flight) = self.flights.take(ticket) else { return };
         let Flight { planned, free, written, first, request, new, .. } = flight;
-        self.watch.done(ticket, answer, self.recorder);
+        self.see(Seen::Done(ticket));
         let finished = self.now;
         let sample = Sample {
             planned: planned.at,
@@ -332,13 +363,15 @@ impl<W: Watch> Sink for Batch<'_, W> {
 
     #[cold]
     fn failed(&mut self, ticket: Ticket, cause: Cause) {
-        fail(self.flights, self.recorder, self.watch, ticket, cause, self.now);
+        self.has_failed = true;
+        self.see(Seen::Lost(ticket, Some(cause)));
+        fail(self.flights, self.recorder, ticket, cause, self.now);
     }
 
     #[cold]
     fn unprocessed(&mut self, ticket: Ticket) {
         let Some(flight) = self.flights.take(ticket) else { return };
-        self.watch.lost(ticket);
+        self.see(Seen::Lost(ticket, None));
         self.source.put_back(flight.planned);
         self.recorder.put_back(&flight.planned);
         *self.dry = false;
@@ -347,15 +380,7 @@ impl<W: Watch> Sink for Batch<'_, W> {
     }
 }
 
-fn fail<W: Watch>(
-    flights: &mut Flights,
-    recorder: &mut Recorder,
-    watch: &mut W,
-    ticket: Ticket,
-    cause: Cause,
-    now: Nanos,
-) {
+fn fail(flights: &mut Flights, recorder: &mut Recorder, ticket: Ticket, cause: Cause, now: Nanos) {
     let Some(flight) = flights.take(ticket) else { return };
-    watch.lost(ticket);
     recorder.failed(Failure { phase: flight.phase(), cause }, now, flight.planned.measured);
 }

@@ -10,6 +10,8 @@
 //! parsing. All others go through the strict parser.
 
 mod prepare;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
@@ -52,6 +54,8 @@ pub struct H1 {
     head: ResponseHead,
     /// The octets that `head` describes; empty if they are not kept.
     known: Vec<u8>,
+    /// Octets of the input that were taken when it was found faulty.
+    understood: usize,
     trailers: FieldSection,
 }
 
@@ -101,6 +105,7 @@ impl Engine for H1 {
             parser: ResponseParser::new(Profile::Strict, HeadLimits::default()),
             head: ResponseHead::default(),
             known: Vec::new(),
+            understood: 0,
             trailers: FieldSection::default(),
         }
     }
@@ -141,7 +146,11 @@ impl Engine for H1 {
         {
             let Some(&asked) = self.queue.front() else {
                 // Behind a response that ended the connection nothing is ours to judge.
-                return if self.closing { Ok(input.len()) } else { Err(Cause::Surplus) };
+                if self.closing {
+                    return Ok(input.len());
+                }
+                self.understood = at;
+                return Err(Cause::Surplus);
             };
             let step = match self.state {
                 State::Head => self.head(asked, rest, sink),
@@ -154,12 +163,17 @@ impl Engine for H1 {
                     break;
                 }
                 Err(cause) => {
+                    self.understood = at;
                     self.fail(cause, sink);
                     return Err(cause);
                 }
             }
         }
         Ok(at)
+    }
+
+    fn understood(&self) -> usize {
+        self.understood
     }
 
     fn end(&mut self, cause: Option<Cause>, sink: &mut impl Sink) {
@@ -312,13 +326,18 @@ impl H1 {
             State::Chunked(decoder) => {
                 match decoder.decode(input, &mut self.trailers).map_err(Cause::H1)? {
                     Decoded::Data { skip, len } => {
+                        sink.framing(asked.ticket, input.get(..skip).unwrap_or_default());
                         self.content += len as u64;
                         let octets = input.get(skip..skip + len).unwrap_or_default();
                         sink.content(asked.ticket, octets);
                         Ok(Step::Taken(skip + len))
                     }
-                    Decoded::Partial { consumed } => Ok(Step::Partial(consumed)),
+                    Decoded::Partial { consumed } => {
+                        sink.framing(asked.ticket, input.get(..consumed).unwrap_or_default());
+                        Ok(Step::Partial(consumed))
+                    }
                     Decoded::End { consumed } => {
+                        sink.framing(asked.ticket, input.get(..consumed).unwrap_or_default());
                         self.trailers.clear();
                         self.done(asked, sink);
                         Ok(Step::Taken(consumed))

@@ -227,6 +227,7 @@ impl H2 {
         }
     }
 
+    /// What most frames are: the head of a response, or content.
     #[inline]
     fn plain(
         &mut self,

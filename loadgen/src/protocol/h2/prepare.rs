@@ -5,7 +5,7 @@
 //! table, and copies it from then on. Other fixed lines are literals that need no table, encoded here once. Only
 //! lines with holes are encoded anew for each request.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use falconry_wire::field::{FieldName, is_name, is_value, trim};
@@ -204,7 +204,7 @@ fn joined(text: &Text) -> Bytes {
 
 /// The fixed lines that are sent most often, as many as fit into the table together: none of them is ever evicted, so
 /// that all become references of an octet or two and stay that.
-fn worth_indexing(mix: &Mix, sections: &[Vec<Line>]) -> HashMap<(String, Bytes), ()> {
+fn worth_indexing(mix: &Mix, sections: &[Vec<Line>]) -> HashSet<(String, Bytes)> {
     let mut weights: HashMap<(&String, &Bytes), (u64, usize)> = HashMap::new();
     for (request, section) in mix.requests.iter().zip(sections) {
         for line in section {
@@ -224,7 +224,7 @@ fn worth_indexing(mix: &Mix, sections: &[Vec<Line>]) -> HashMap<(String, Bytes),
         room -= if fits { size } else { 0 };
         fits
     });
-    lines.into_iter().map(|((name, value), _)| ((name.clone(), value.clone()), ())).collect()
+    lines.into_iter().map(|((name, value), _)| (name.clone(), value.clone())).collect()
 }
 
 /// The groups so far, each once.
@@ -245,7 +245,7 @@ impl Groups {
 
 fn pieces(
     section: Vec<Line>,
-    indexed: &HashMap<(String, Bytes), ()>,
+    indexed: &HashSet<(String, Bytes)>,
     groups: &mut Groups,
     literals: &mut Encoder,
 ) -> Vec<Piece> {
@@ -268,7 +268,7 @@ fn pieces(
                 continue;
             }
         };
-        if indexed.contains_key(&line) {
+        if indexed.contains(&line) {
             group.push(line);
             continue;
         }

@@ -224,24 +224,32 @@ impl Screen {
         let inner = block.inner(area);
         frame.render_widget(block, area);
         let counts = progress.counts();
-        let mut lines = vec![
-            fact("answered", units::count(counts.answered), Look::new()),
-            match errors(counts) {
-                0 => fact("errors", "0".to_owned(), Look::new().fg(Color::Green)),
-                count => fact("errors", units::count(count), BAD),
-            },
-            fact("waiting or in flight", units::count(progress.outstanding()), Look::new()),
-            fact("received", units::octets(counts.received as f64), Look::new()),
+        let plain = Look::new();
+        let errors = errors(counts);
+        let mut facts = vec![
+            ("answered".to_owned(), units::count(counts.answered), plain),
+            ("errors".to_owned(), units::count(errors), if errors > 0 { BAD } else { GOOD }),
+            ("waiting or in flight".to_owned(), units::count(progress.outstanding()), plain),
+            ("received".to_owned(), units::octets(counts.received as f64), plain),
         ];
         if let Some(busy) = self.busy {
-            let look = if busy > 0.9 { BAD } else { Look::new() };
-            lines.push(fact("generator busy", units::percent(busy), look));
+            let look = if busy > 0.9 { BAD } else { plain };
+            facts.push(("generator busy".to_owned(), units::percent(busy), look));
         }
-        lines.extend(
-            most(counts)
-                .into_iter()
-                .map(|(name, count, look)| fact(&name, units::count(count), look)),
+        facts.extend(
+            most(counts).into_iter().map(|(name, count, look)| (name, units::count(count), look)),
         );
+        let room = usize::from(inner.width).saturating_sub(NUMBER + 1).clamp(1, NAME);
+        let lines: Vec<_> = facts
+            .into_iter()
+            .map(|(name, value, look)| {
+                let name: String = name.chars().take(room).collect();
+                Line::from(vec![
+                    Span::raw(format!(" {name:<room$}")),
+                    Span::styled(format!("{value:>NUMBER$}"), look),
+                ])
+            })
+            .collect();
         frame.render_widget(Paragraph::new(lines), inner);
     }
 
@@ -278,24 +286,13 @@ fn block(title: &'static str) -> Block<'static> {
     Block::new().borders(Borders::TOP).border_style(Look::new().fg(Color::DarkGray)).title(title)
 }
 
-fn fact(name: &str, value: String, look: Look) -> Line<'static> {
-    let name: String = name.chars().take(NAME).collect();
-    Line::from(vec![
-        Span::raw(format!(" {name:<NAME$}")),
-        Span::styled(format!("{value:>11}"), look),
-    ])
-}
-
 /// Statuses and classes of failures, the most frequent first.
 fn most(counts: &Counts) -> Vec<(String, u64, Look)> {
     let statuses = counts.statuses.iter().map(|(status, count)| {
         let look = if *status < 400 { Look::new() } else { BAD };
         (format!("status {status}"), *count, look)
     });
-    let failures = counts
-        .failures
-        .iter()
-        .map(|(class, count)| (clean(&class.to_string()).into_owned(), *count, BAD));
+    let failures = counts.failures.iter().map(|(class, count)| (class.name(), *count, BAD));
     let mut most: Vec<_> = statuses.chain(failures).collect();
     most.sort_by_key(|(_, count, _)| std::cmp::Reverse(*count));
     most
@@ -311,8 +308,13 @@ fn fitted(rates: &[f64], width: usize) -> Vec<u64> {
 
 const BAD: Look = Look::new().fg(Color::Red).add_modifier(Modifier::BOLD);
 
-/// Columns of the name of a fact.
-const NAME: usize = 22;
+const GOOD: Look = Look::new().fg(Color::Green);
+
+/// Columns of the name of a fact, at most.
+const NAME: usize = 40;
+
+/// Columns of its value.
+const NUMBER: usize = 11;
 
 /// Columns of the bar of what is done, at most.
 const BAR: usize = 60;
