@@ -374,7 +374,6 @@ fn the_live_view_is_as_approved() {
     let mut screen = Screen::new(&view(true, &["h1"]), UNICODE);
     check("live-begin.txt", &drawn(&screen, 80, 24));
     (0..30).for_each(|number| screen.slice(&slice(number, true, SERVICE)));
-    screen.busy(0.082);
     check("live.txt", &drawn(&screen, 80, 24));
     check("live-wide.txt", &drawn(&screen, 132, 40));
     let mut screen = Screen::new(&view(true, &["h1"]), Style::default());

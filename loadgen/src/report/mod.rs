@@ -10,10 +10,11 @@ pub mod lines;
 pub mod live;
 pub mod progress;
 pub mod terminal;
-pub mod units;
 pub mod watch;
 
 use std::collections::BTreeMap;
+
+pub(crate) use crate::units;
 
 use crate::compare::Comparison;
 use crate::protocol::Protocol;
