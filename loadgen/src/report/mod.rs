@@ -62,6 +62,8 @@ pub struct Manifest {
     pub seed: u64,
     /// The plan in words: `open loop, 2000/s for 30s, 64 connections, 2 threads`.
     pub plan: String,
+    /// How many blocks each lane ran in, by turns with the others, each as the plan says; 1 where it ran in one piece.
+    pub blocks: usize,
     /// Names of the requests of the mix, in order.
     pub requests: Vec<String>,
     /// Whether every response was held against the passive rules (`--verify`).
