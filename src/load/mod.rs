@@ -290,6 +290,7 @@ fn manifest(args: &LoadArgs, contests: &[Contest], started: f64) -> Manifest {
         started,
         seed: args.seed,
         plan: first.map_or_else(String::new, |job| job.plan.to_string()),
+        blocks: if contests.len() > 1 { args.blocks } else { 1 },
         requests: first.map_or_else(Vec::new, |job| {
             job.mix.requests.iter().map(|request| request.name.clone()).collect()
         }),

@@ -22,7 +22,7 @@ use super::*;
 use crate::error::Cause;
 use crate::protocol::h2::H2;
 use crate::protocol::{Answer, Engine, Head, Protocol, Sink, Ticket};
-use crate::request::{Options, Origin};
+use crate::request::Options;
 
 /// How often each rule was broken, and a sample of each.
 type Told = BTreeMap<String, (u64, Violation)>;
@@ -37,7 +37,7 @@ fn counts(told: &Told) -> Vec<(&str, u64)> {
 
 /// A mix of these, `METHOD PATH` each.
 fn mix(requests: &[&str]) -> Mix {
-    let origin = Origin { scheme: "http", authority: "a".into() };
+    let (origin, _) = falconry_transport::Origin::split("http://a").unwrap();
     let request = |line: &&str| {
         let (method, path) = line.split_once(' ').unwrap();
         let options = Options { method: Some(method.into()), ..Options::default() };

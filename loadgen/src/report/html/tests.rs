@@ -15,7 +15,7 @@ use crate::protocol::Protocol;
 use crate::record::{Recording, Violation};
 use crate::report::{Manifest, units};
 use crate::sample::Usage;
-use crate::stats::random::Random;
+use crate::random::Random;
 use crate::stats::synthetic::{self, Part};
 use crate::stats::{Judged, summary};
 
@@ -244,6 +244,7 @@ fn full() -> Report {
         judged("h2", "p99.999<1s", None, "too few samples: 60000 of 1000000"),
     ];
     report.manifest = Manifest {
+        blocks: 1,
         version: "0.1.0".to_owned(),
         command: [
             "falconry",
