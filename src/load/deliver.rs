@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use falconry_loadgen::record::Series;
 use falconry_loadgen::report::terminal::{self, Style};
-use falconry_loadgen::report::{Report, csv, hgrm, hlog, json, junit};
+use falconry_loadgen::report::{Report, csv, hgrm, hlog, html, json, junit};
 
 use super::{Refusal, ReportArgs};
 use crate::cli;
@@ -25,6 +25,7 @@ pub(crate) fn deliver(args: &ReportArgs, report: &Report) -> Result<(), Refusal>
     };
     file(&args.json, &|out| json::write_json(out, report));
     file(&args.csv, &|out| csv::write(out, interval, lanes()));
+    file(&args.html, &|out| html::write(out, report));
     file(&args.hlog, &|out| hlog::write(out, report.manifest.started, interval, lanes()));
     file(&args.junit, &|out| out.write_all(junit::write_junit(report).as_bytes()));
     if let Some(path) = &args.hgrm {

@@ -18,6 +18,7 @@ pub(super) fn section(report: &Report) -> Option<Section> {
     };
     let body = html! {
         (statuses(report))
+        (requests(report))
         (failures(report))
         (violations(report))
     };
@@ -42,14 +43,15 @@ fn by<T: Ord + Copy>(
 fn statuses(report: &Report) -> Markup {
     let all = by(report, |counts| &counts.statuses);
     let total = |at: usize| {
-        report.lanes.get(at).map_or(0, |lane| lane.recording.counts.statuses.values().sum())
+        let counts = report.lanes.get(at).map(|lane| lane.recording.counts.statuses.values());
+        counts.into_iter().flatten().fold(0, |sum: u64, count| sum.saturating_add(*count))
     };
     html! {
         @if !all.is_empty() {
             h3 { "Statuses" }
             div.scroll tabindex="0" {
                 table {
-                    thead { tr { @for name in ["Status", "Lane", "Answers", "Share"] { th scope="col" { (name) } } td {} } }
+                    thead { tr { th scope="col" { "Status" } th.lane scope="col" { "Lane" } @for name in ["Answers", "Share"] { th scope="col" { (name) } } td {} } }
                     @for (status, counts) in &all {
                         tbody {
                             @for (number, (at, count)) in counts.iter().enumerate() {
@@ -74,6 +76,34 @@ fn statuses(report: &Report) -> Markup {
     }
 }
 
+/// Answers by request of the mix, if there are several.
+fn requests(report: &Report) -> Markup {
+    let names = &report.manifest.requests;
+    html! {
+        @if names.len() > 1 {
+            h3 { "Answers by request" }
+            div.scroll tabindex="0" {
+                table {
+                    thead { tr { th scope="col" { "Request" } th.lane scope="col" { "Lane" } th scope="col" { "Answers" } } }
+                    @for (number, name) in names.iter().enumerate() {
+                        tbody {
+                            @for (at, lane) in report.lanes.iter().enumerate() {
+                                tr {
+                                    @if at == 0 {
+                                        th.phase.wide scope="rowgroup" rowspan=(report.lanes.len()) { (clean(name)) }
+                                    }
+                                    td.lane { (named(at, lane)) }
+                                    td { (units::count(lane.recording.counts.requests.get(number).copied().unwrap_or(0))) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn failures(report: &Report) -> Markup {
     let all = by(report, |counts| &counts.failures);
     html! {
@@ -81,7 +111,7 @@ fn failures(report: &Report) -> Markup {
             h3 { "Failures" }
             div.scroll tabindex="0" {
                 table {
-                    thead { tr { @for name in ["What", "Lane", "Count"] { th scope="col" { (name) } } } }
+                    thead { tr { th scope="col" { "What" } th.lane scope="col" { "Lane" } th scope="col" { "Count" } } }
                     @for (failure, counts) in &all {
                         tbody {
                             @for (number, (at, count)) in counts.iter().enumerate() {

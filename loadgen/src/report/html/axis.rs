@@ -86,13 +86,23 @@ impl Axis {
                 ticks.take_while(|tick| *tick <= self.high + step * 1e-9).collect()
             }
             Scale::Logarithmic => {
-                let decades = (self.high / self.low).log10();
-                let is_kept = |tick: &f64| decades < 3.01 || digit(*tick) == 1;
                 let mut ticks = Vec::new();
                 let mut tick = self.low;
-                while tick <= self.high * (1.0 + 1e-9) && ticks.len() < 40 {
-                    ticks.extend(Some(tick).filter(is_kept));
+                while tick <= self.high * (1.0 + 1e-9) && ticks.len() < 60 {
+                    ticks.push(tick);
                     tick = round_above(tick);
+                }
+                let decades = (self.high / self.low).log10();
+                if decades > 3.01 {
+                    // Decades, and an end that is none where there is room for it.
+                    let decade = (self.to - self.from).abs() / decades;
+                    let (low, high) = (self.low, self.high);
+                    let room = |factor: f64| decade * factor.log10() > ROOM;
+                    ticks.retain(|tick| match digit(*tick) {
+                        1 => true,
+                        digit if *tick <= low => room(10.0 / f64::from(digit)),
+                        digit => *tick > high * (1.0 - 1e-9) && room(f64::from(digit)),
+                    });
                 }
                 ticks
             }
@@ -136,6 +146,9 @@ fn digit(value: f64) -> u8 {
     // Between 1 and 10.
     (value / decade).round() as u8
 }
+
+/// Between two values beside an axis.
+const ROOM: f64 = 18.0;
 
 /// Largest over smallest latency from which an axis goes by logarithm.
 const ALIKE: f64 = 12.0;
@@ -181,6 +194,9 @@ mod tests {
         assert!((ticks[0] - 1e5).abs() < 1.0 && (ticks[5] - 5e6).abs() < 1.0, "{ticks:?}");
         let decades = Axis::logarithmic(2e3, 3e9, PLACES).ticks();
         assert_eq!(decades.len(), 6, "{decades:?}");
+        let ends = Axis::logarithmic(2e3, 3e8, (0.0, 400.0)).ticks();
+        assert_eq!(ends.len(), 7, "{ends:?}");
+        assert!((ends[0] - 2e3).abs() < 1.0 && (ends[6] - 5e8).abs() < 1.0, "{ends:?}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::report::units;
 pub(super) const WIDTH: f64 = 960.0;
 
 /// Places of the ends of a horizontal axis.
-pub(super) const ACROSS: (f64, f64) = (66.0, 944.0);
+pub(super) const ACROSS: (f64, f64) = (74.0, 936.0);
 
 /// Places of the ends of a vertical axis in a chart of that height, upwards.
 pub(super) const fn upwards(height: f64) -> (f64, f64) {
@@ -41,7 +41,7 @@ pub(super) fn chart(height: f64, label: &str, body: &Markup) -> Markup {
     }
 }
 
-/// A figure: a title, a sentence, keys to its lines, the chart, and the table of what it shows.
+/// A figure: a title (none if it is empty), a sentence, keys to its lines, the chart, and the table of what it shows.
 pub(super) fn figure(
     title: &str,
     sentence: &Markup,
@@ -51,7 +51,10 @@ pub(super) fn figure(
 ) -> Markup {
     html! {
         figure {
-            figcaption { h3 { (title) } p.note { (sentence) } }
+            figcaption {
+                @if !title.is_empty() { h3 { (title) } }
+                p.note { (sentence) }
+            }
             @if !keys.0.is_empty() { div.keys { (keys) } }
             (chart)
             @if !table.0.is_empty() {
@@ -88,7 +91,8 @@ pub(super) fn frame(
             }
             @for (place, text) in shown(x_ticks, x) {
                 path d={ "M" (number(place)) " " (number(top)) "V" (number(bottom)) } {}
-                text.x x=(number(place)) y=(number(bottom + 18.0)) { (text) }
+                @let class = if right - place < 24.0 { "x last" } else { "x" };
+                text class=(class) x=(number(place)) y=(number(bottom + 18.0)) { (text) }
             }
             text.name x=(number(right)) y=(number(bottom + 36.0)) { (x_name) }
             text.name.above x=(number(left + 6.0)) y=(number(top - 3.0)) { (y_name) }

@@ -74,6 +74,9 @@ fn card(at: usize, lane: &Lane) -> Markup {
                 @if counts.unsent > 0 { (fact("Never sent", &html! { (units::count(counts.unsent)) })) }
                 (fact("Received", &html! { (units::octets(summary.received)) "/s" }))
                 (fact("Generator busy", &html! { (units::percent(summary.busy)) }))
+                @if let Some(steady) = summary.verdict.steady {
+                    (fact("Steady", &html! { @if steady { "yes" } @else { b.odd { "no" } } }))
+                }
                 (fact("Per CPU second", &html! { (units::number(summary.per_cpu)) }))
             }
         }

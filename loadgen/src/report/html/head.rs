@@ -36,34 +36,104 @@ pub(super) fn head(report: &Report) -> Markup {
     }
 }
 
+/// What is said in the banner: how bad it is, and a sentence.
+type Statement = (Tone, String);
+
+/// How bad it is, the worst first.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+enum Tone {
+    Bad,
+    Odd,
+    Good,
+}
+
+impl Tone {
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Bad => "bad",
+            Self::Odd => "odd",
+            Self::Good => "good",
+        }
+    }
+
+    const fn sign(self) -> &'static str {
+        match self {
+            Self::Bad => "×",
+            Self::Odd => "!",
+            Self::Good => "✓",
+        }
+    }
+}
+
 /// Whether the numbers say something about the target, and what to bear in mind.
 fn verdict(report: &Report) -> Markup {
-    let is_limit = |lane: &&Lane| !lane.summary.verdict.generator.is_empty();
-    let limited: Vec<_> = report.lanes.iter().filter(is_limit).collect();
-    let is_interrupted = report.lanes.iter().any(|lane| lane.recording.interrupted);
-    let is_wrong = report.lanes.iter().any(|lane| !lane.recording.counts.violations.is_empty());
-    let (class, sign, title) = if report.lanes.is_empty() {
-        ("odd", "!", "Nothing was run.")
-    } else if !limited.is_empty() {
-        ("bad", "×", "The generator was the limit. The target may be better than these numbers.")
-    } else if is_wrong {
-        ("bad", "×", "Responses broke the rules.")
-    } else if is_interrupted {
-        ("odd", "!", "Interrupted. These are the numbers until then.")
-    } else {
-        ("good", "✓", "The generator was not the limit.")
-    };
+    let statements = statements(report);
+    let worst = statements.first().map_or(Tone::Good, |(tone, _)| *tone);
     let reasons = sentences(report, |lane| &lane.summary.verdict.generator);
     let cautions = sentences(report, |lane| &lane.summary.verdict.cautions);
     html! {
-        div class={ "banner " (class) } role="note" {
-            p.verdict { span.sign aria-hidden="true" { (sign) } b { (title) } }
-            @if !reasons.is_empty() { ul { @for reason in &reasons { li { (reason) } } } }
+        div class={ "banner " (worst.class()) } role="note" {
+            @for (at, (tone, sentence)) in statements.iter().enumerate() {
+                p class=(if at == 0 { "verdict" } else { "also" }) {
+                    span class={ "sign " (tone.class()) } aria-hidden="true" { (tone.sign()) }
+                    @if at == 0 { b { (sentence) } } @else { span { (sentence) } }
+                }
+            }
+            @if !reasons.is_empty() {
+                p.mind { "Why the generator was the limit" }
+                ul { @for reason in &reasons { li { (reason) } } }
+            }
             @if !cautions.is_empty() {
                 p.mind { "Bear in mind" }
                 ul { @for caution in &cautions { li { (caution) } } }
             }
         }
+    }
+}
+
+/// All that is to be said first, the worst first.
+fn statements(report: &Report) -> Vec<Statement> {
+    if report.lanes.is_empty() {
+        return vec![(Tone::Odd, "Nothing was run.".to_owned())];
+    }
+    let is_limit = report.lanes.iter().any(|lane| !lane.summary.verdict.generator.is_empty());
+    let mut statements = vec![match is_limit {
+        true => (
+            Tone::Bad,
+            "The generator was the limit. The target may be better than these numbers.".to_owned(),
+        ),
+        false => (Tone::Good, "The generator was not the limit.".to_owned()),
+    }];
+    if report.lanes.iter().any(|lane| lane.recording.interrupted) {
+        statements.push((Tone::Odd, "Interrupted. These are the numbers until then.".to_owned()));
+    }
+    let rules = report.lanes.iter().flat_map(|lane| &lane.recording.counts.violations);
+    let broken = rules.fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
+    match broken {
+        0 if report.manifest.verified => {
+            statements.push((Tone::Good, "Every response kept the rules.".to_owned()));
+        }
+        0 => {}
+        broken => {
+            let times = units::counted(broken, "time");
+            statements.push((Tone::Bad, format!("Responses broke the rules, {times}.")));
+        }
+    }
+    statements.extend(judged(&report.expectations));
+    statements.sort();
+    statements
+}
+
+/// How the expectations came out, all together.
+fn judged(expectations: &[Judged]) -> Option<Statement> {
+    let all = units::counted(expectations.len() as u64, "expectation");
+    let count = |held| expectations.iter().filter(|judged| judged.held == held).count();
+    let (broken, open) = (count(Some(false)), count(None));
+    match (broken, open) {
+        _ if expectations.is_empty() => None,
+        (0, 0) => Some((Tone::Good, format!("{all} held."))),
+        (0, open) => Some((Tone::Odd, format!("{open} of {all} could not be judged."))),
+        (broken, _) => Some((Tone::Bad, format!("{broken} of {all} broken."))),
     }
 }
 
@@ -87,21 +157,9 @@ fn sentences(report: &Report, of: impl Fn(&Lane) -> &Vec<String>) -> Vec<Markup>
 }
 
 fn expectations(expectations: &[Judged]) -> Markup {
-    let broken = expectations.iter().filter(|judged| judged.held == Some(false)).count();
-    let title = match broken {
-        0 if expectations.iter().all(|judged| judged.held.is_some()) => {
-            "Expectations held".to_owned()
-        }
-        0 => "Expectations that could not be judged".to_owned(),
-        broken => format!(
-            "{} of {} broken",
-            broken,
-            units::counted(expectations.len() as u64, "expectation")
-        ),
-    };
     html! {
         section #expectations {
-            h2 { (title) }
+            h2 { "Expectations" }
             div.scroll tabindex="0" {
                 table {
                     thead { tr { th scope="col" { "Outcome" } th scope="col" { "Expectation" } th scope="col" { "Lane" } th scope="col" { "Measured" } } }

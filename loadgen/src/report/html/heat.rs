@@ -42,7 +42,6 @@ pub(super) fn section(report: &Report) -> Option<Section> {
     let y = Axis::logarithmic(low, high, upwards(HEIGHT));
     let maps: Vec<_> = lanes.iter().map(|(_, lane, slices)| Map::of(lane, slices, &y)).collect();
     let most = maps.iter().map(|map| map.most).max().unwrap_or(1).max(1);
-    let title = format!("How long answers took, and when ({})", shown_name(report));
     let charts = html! {
         @for ((colour, lane, slices), map) in lanes.iter().zip(&maps) {
             @let body = html! {
@@ -57,10 +56,10 @@ pub(super) fn section(report: &Report) -> Option<Section> {
         }
     };
     let sentence = html! {
-        "Each cell counts the answers of " (short(&units::length(length))) " that took about as long. Shades go by logarithm, so that "
+        "How long answers took, and when: " (shown_name(report)) ". Each cell counts the answers of " (short(&units::length(length))) " that took about as long. Shades go by logarithm, so that "
         "a few slow answers are seen beside many fast ones."
     };
-    let body = figure(&title, &sentence, &legend(most), &charts, &table(&lanes, &maps, &y));
+    let body = figure("", &sentence, &legend(most), &charts, &table(&lanes, &maps, &y));
     Some(Section { id: "heat", title: "Heat map", body })
 }
 
@@ -75,7 +74,7 @@ impl Map {
         let series = shown(lane);
         let (bottom, top) = y.places();
         let column = |slice: &Slice| {
-            let mut column = vec![0; ROWS];
+            let mut column = vec![0_u64; ROWS];
             for (value, count) in
                 slice.series.get(&series).map(|it| it.values.as_slice()).unwrap_or_default()
             {
@@ -83,7 +82,7 @@ impl Map {
                 let share = (bottom - y.at(*value as f64)) / (bottom - top);
                 let row = ((share * ROWS as f64) as usize).min(ROWS - 1);
                 if let Some(cell) = column.get_mut(row) {
-                    *cell += count;
+                    *cell = cell.saturating_add(*count);
                 }
             }
             column
@@ -159,7 +158,7 @@ fn legend(most: u64) -> Markup {
                 at,
                 if to == from { one } else { format!("{one} to {}", units::count(to)) },
             ));
-            from = to + 1;
+            from = to.saturating_add(1);
         }
     }
     html! {
@@ -195,7 +194,8 @@ fn ends(row: usize, y: &Axis) -> (Nanos, Nanos) {
 /// Rows of the map, with their answers in all intervals.
 fn table(lanes: &[(String, &Lane, Vec<Slice>)], maps: &[Map], y: &Axis) -> Markup {
     let count = |map: &Map, row: usize| {
-        map.columns.iter().filter_map(|column| column.get(row)).sum::<u64>()
+        let cells = map.columns.iter().filter_map(|column| column.get(row));
+        cells.fold(0, |sum: u64, count| sum.saturating_add(*count))
     };
     html! {
         table {

@@ -34,14 +34,14 @@ pub(super) fn joined(recording: &Recording, interval: Nanos) -> Vec<Slice> {
 /// Those that were never sent were planned behind the last that was, but are counted at the end: they are spread evenly over the time
 /// from that interval on.
 pub(super) fn offered(slices: &[Slice]) -> Vec<f64> {
-    let unsent: u64 = slices.iter().map(|slice| slice.counts.unsent).sum();
+    let unsent = slices.iter().fold(0, |sum: u64, slice| sum.saturating_add(slice.counts.unsent));
     let sent = |slice: &Slice| slice.counts.planned.saturating_sub(slice.counts.unsent);
     let mut offered: Vec<_> = slices.iter().map(|slice| rate(sent(slice), slice)).collect();
     if unsent > 0 {
         let last = slices.iter().rposition(|slice| sent(slice) > 0).unwrap_or(0);
         let rest = slices.get(last..).unwrap_or_default();
         let seconds: f64 = rest.iter().map(|slice| units::seconds(slice.length)).sum();
-        let count = unsent + rest.iter().map(sent).sum::<u64>();
+        let count = rest.iter().map(sent).fold(unsent, u64::saturating_add);
         offered.iter_mut().skip(last).for_each(|rate| *rate = count as f64 / seconds.max(1e-9));
     }
     offered
@@ -54,8 +54,8 @@ pub(super) fn answered(slice: &Slice) -> f64 {
 
 /// Requests that failed in an interval, or were answered with a status from 400.
 pub(super) fn wrong(slice: &Slice) -> u64 {
-    let refused: u64 = slice.counts.statuses.range(400..).map(|(_, count)| count).sum();
-    slice.counts.failed + refused
+    let refused = slice.counts.statuses.range(400..).map(|(_, count)| count);
+    refused.fold(slice.counts.failed, |sum, count| sum.saturating_add(*count))
 }
 
 /// A percentile of an interval; `None` where fewer than ten samples lie beyond it.
@@ -67,9 +67,9 @@ pub(super) fn quantile(slice: &Slice, series: Series, q: f64) -> Option<Nanos> {
     }
     // The rank of the value, counted from 1.
     let rank = ((count as f64 * q).ceil() as u64).max(1);
-    let mut seen = 0;
+    let mut seen: u64 = 0;
     let reaches = |(value, count): &(Nanos, u64)| {
-        seen += count;
+        seen = seen.saturating_add(*count);
         (seen >= rank).then_some(*value)
     };
     values.values.iter().find_map(reaches)

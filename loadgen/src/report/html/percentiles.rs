@@ -46,7 +46,7 @@ pub(super) fn section(report: &Report) -> Option<Section> {
     Some(Section {
         id: "percentiles",
         title,
-        body: figure(title, &sentence, &keys, &chart(HEIGHT, title, &body), &table(report)),
+        body: figure("", &sentence, &keys, &chart(HEIGHT, title, &body), &table(report)),
     })
 }
 

@@ -26,13 +26,13 @@ pub(super) fn section(report: &Report) -> Option<Section> {
     let body = html! {
         p.note {
             "Bars go from the median to p99, thin lines on to the slowest, by logarithm from "
-            (short(&units::duration(ends.0.round() as Nanos))) " to " (short(&units::duration(ends.1.round() as Nanos))) "."
+            (short(&units::duration(ends.0.round() as Nanos))) ", and less, to " (short(&units::duration(ends.1.round() as Nanos))) "."
         }
         div.scroll tabindex="0" {
             table.phases {
                 thead {
                     tr {
-                        @for name in ["Phase", "Lane"] { th scope="col" { (name) } }
+                        th scope="col" { "Phase" } th.lane scope="col" { "Lane" }
                         td {}
                         @for name in ["p50", "p90", "p99", "max", "samples"] { th scope="col" { (name) } }
                     }

@@ -51,14 +51,12 @@ fn forest(ratios: &[&Ratio]) -> Markup {
     let at =
         |ratio: f64| middle + (ratio.ln() / far).clamp(-1.0, 1.0) * (ACROSS.1 - ACROSS.0) / 2.0;
     let bottom = height(ratios) - 38.0;
-    let far_ends = far.exp();
-    let ticks: Vec<_> = TICKS.iter().filter(|tick| **tick > 1.0 && **tick <= far_ends).collect();
-    // The largest that fit, three at most to a side.
-    let kept: Vec<f64> =
-        ticks.iter().rev().take(3).flat_map(|tick| [1.0 / **tick, **tick]).collect();
+    let fits = |(reach, _): &&(f64, &[f64])| far <= reach.ln();
+    let kept = TICKS.iter().find(fits).or(TICKS.last()).map_or(&[][..], |(_, ticks)| *ticks);
+    let kept = kept.iter().filter(|tick| tick.ln().abs() < far);
     html! {
         g.grid {
-            @for tick in &kept {
+            @for tick in kept {
                 path d={ "M" (number(at(*tick))) " 6V" (number(bottom)) } {}
                 text.x x=(number(at(*tick))) y=(number(bottom + 18.0)) { (factor(*tick)) }
             }
@@ -114,5 +112,13 @@ fn table(comparison: &Comparison) -> Markup {
     }
 }
 
-/// Factors that may stand on the axis.
-const TICKS: [f64; 12] = [1.005, 1.01, 1.02, 1.05, 1.1, 1.25, 1.5, 2.0, 4.0, 10.0, 25.0, 100.0];
+/// Factors beside 1 that stand on an axis, by how far it reaches.
+const TICKS: [(f64, &[f64]); 7] = [
+    (1.025, &[0.98, 0.99, 1.01, 1.02]),
+    (1.06, &[0.95, 0.98, 1.02, 1.05]),
+    (1.3, &[0.8, 0.9, 1.1, 1.2]),
+    (2.3, &[0.5, 0.75, 1.25, 1.5, 2.0]),
+    (5.0, &[0.25, 0.5, 2.0, 4.0]),
+    (20.0, &[0.1, 0.25, 0.5, 2.0, 4.0, 10.0]),
+    (200.0, &[0.01, 0.1, 10.0, 100.0]),
+];

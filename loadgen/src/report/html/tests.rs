@@ -140,7 +140,7 @@ fn report(lanes: Vec<Lane>) -> Report {
     Report { manifest, lanes, comparisons: Vec::new(), expectations: Vec::new() }
 }
 
-/// A minute of 1000/s over 64 connections, in which the server stands still from the 30th second to the 31st.
+/// A minute of 1000/s over 32 connections, in which the server stands still from the 30th second to the 31st.
 fn frozen(seed: u64, service: f64) -> Recording {
     let mut random = Random::new(seed);
     let mut time = |service: f64| (service * (0.35 * random.normal()).exp()) as Nanos;
@@ -155,12 +155,12 @@ fn frozen(seed: u64, service: f64) -> Recording {
     }
     // Those in flight as it froze have waited for the server, those behind them for a connection.
     parts[124].answers.extend((0..1_000).map(|at| match at {
-        0..64 => (0, 30_000, 1_000 * MILLISECOND - at * MILLISECOND),
+        0..32 => (0, 30_000, 1_000 * MILLISECOND - at * MILLISECOND),
         _ => ((1_000 - at) * MILLISECOND, 30_000, time(service)),
     }));
     let mut recording = synthetic::recording(&parts, true);
     recording.threads = 2;
-    recording.counts.opened = 64;
+    recording.counts.opened = 32;
     recording.counts.received = 61_000_000;
     recording.counts.content = 30_720_000;
     recording.counts.sent = 5_400_000;
@@ -260,9 +260,9 @@ fn full() -> Report {
         .to_vec(),
         started: 1_790_000_000.0,
         seed: 42,
-        plan: "open loop, 1000/s for 60s, 64 connections, 2 threads".to_owned(),
+        plan: "open loop, 1000/s for 60s, 32 connections, 2 threads".to_owned(),
         verified: true,
-        requests: Vec::new(),
+        requests: vec!["GET /".to_owned(), "POST /form".to_owned()],
         facts: BTreeMap::from(
             [
                 ("cores", "2"),
@@ -298,9 +298,189 @@ fn a_full_report_has_every_section() {
     ] {
         assert!(page.has(id), "{id}");
     }
-    assert!(page.text.contains("1 of 3 expectations broken"));
+    assert!(page.text.contains("1 of 3 expectations broken."));
     assert!(page.text.contains("'X-Note: it'\\''s'"));
     assert!(page.text.contains("a response did not end"));
     assert!(page.text.contains("Content-Length came twice, with <different> values."));
     assert!(page.text.contains("<b>\\x00\\xff"));
+}
+
+#[test]
+fn numbers_in_tables_are_those_of_the_summary() {
+    let report = full();
+    let page = Page::of(&report);
+    for lane in &report.lanes {
+        for (series, name) in [(Series::Response, "from plan"), (Series::Service, "from send")] {
+            let distribution = lane.summary.distribution(series).unwrap();
+            for quantile in &distribution.quantiles {
+                let (value, ends) = match (quantile.value, quantile.confidence) {
+                    (Some(value), Some(ends)) => (units::duration(value), units::durations(ends)),
+                    _ => (format!("n/a (needs {})", units::count(quantile.needs)), String::new()),
+                };
+                let count = units::count(distribution.count);
+                let row = [&*lane.name, name, &units::quantile(quantile.q), &value, &ends, &count];
+                assert!(page.has_row(&row), "{row:?}");
+            }
+        }
+        let tls = lane.summary.distribution(Series::Tls).unwrap();
+        let cells =
+            [0.5, 0.9, 0.99].map(|q| tls.quantile(q).map_or("n/a".to_owned(), units::duration));
+        let cells: Vec<_> = cells.iter().map(String::as_str).collect();
+        assert!(
+            page.rows.iter().any(|row| row.windows(3).any(|three| three == cells)),
+            "{cells:?}"
+        );
+    }
+    assert!(page.has_row(&[
+        "p99",
+        "1.210",
+        "0.940..1.520",
+        "0.120",
+        "no difference that chance does not explain"
+    ]));
+    assert!(page.has_row(&["p50", "1.750", "1.710..1.810", "< 0.001", "differs"]));
+    assert!(page.has_row(&["503", "h1", "12", "0.02%", ""]));
+}
+
+#[test]
+fn a_frozen_second_is_seen_over_time() {
+    let page = Page::of(&full());
+    assert!(page.has_row(&["h1", "30.00 to 31.00 s", "1000/s", "0/s", "0", "", "", "", ""]));
+    let behind = page
+        .rows
+        .iter()
+        .find(|row| row.starts_with(&["h1".to_owned(), "31.00 to 32.00 s".to_owned()]));
+    assert_eq!(behind.unwrap()[2..5], ["1000/s", "2000/s", "0"]);
+    assert_eq!(behind.unwrap()[8], "1.00 s");
+}
+
+#[test]
+fn the_heat_map_holds_every_answer_once() {
+    let page = Page::of(&full());
+    let head = page.rows.iter().position(|row| *row == ["Latency", "h1", "h2"]).unwrap();
+    let rows = page.rows[head + 1..].iter().take_while(|row| row.len() == 3);
+    let sum = |at: usize| {
+        rows.clone().map(|row| row[at].replace(',', "").parse::<u64>().unwrap()).sum::<u64>()
+    };
+    assert_eq!((sum(1), sum(2)), (60_000, 60_000));
+}
+
+#[test]
+fn what_was_not_measured_has_no_section() {
+    let plan = synthetic::closed(Duration::from_secs(10));
+    let recording = synthetic::recording(&vec![Part::even(100, MILLISECOND); 40], false);
+    let page = Page::of(&report(vec![lane("h1", Protocol::H1, recording, &plan)]));
+    for id in ["expectations", "ratios", "usage", "phases"] {
+        assert!(!page.has(id), "{id}");
+    }
+    assert!(page.text.contains("Closed loop: each request waits"));
+    assert!(!page.text.contains("from plan"));
+    let answered = page.rows.iter().find(|row| row.contains(&"0.00 to 1.00 s".to_owned())).unwrap();
+    assert_eq!(answered[2..4], ["", "400/s"]);
+}
+
+#[test]
+fn a_report_of_nothing_is_a_page() {
+    let page = Page::of(&report(Vec::new()));
+    assert!(page.text.contains("Nothing was run."));
+    assert_eq!(page.ids, ["manifest"]);
+    let plan = synthetic::open(10.0, Duration::from_secs(1));
+    let page = Page::of(&report(vec![lane("h1", Protocol::H1, Recording::default(), &plan)]));
+    assert_eq!(page.ids, ["figures", "manifest"]);
+    let silent = synthetic::recording(&vec![Part { planned: 5, answers: Vec::new() }; 8], true);
+    let page = Page::of(&report(vec![lane("h1", Protocol::H1, silent, &plan)]));
+    assert!(page.has("time") && !page.has("heat") && !page.has("percentiles"));
+}
+
+#[test]
+fn one_answer_and_one_slice_are_drawn() {
+    let plan = synthetic::open(4.0, Duration::from_millis(250));
+    for service in [0, 1, MILLISECOND, 7_200_000 * MILLISECOND] {
+        let recording = synthetic::recording(&[Part::even(1, service)], true);
+        let page = Page::of(&report(vec![lane("h1", Protocol::H1, recording, &plan)]));
+        for id in ["percentiles", "time", "heat"] {
+            assert!(page.has(id), "{id}");
+        }
+    }
+}
+
+#[test]
+fn names_cannot_leave_their_place() {
+    let plan = synthetic::open(400.0, Duration::from_secs(2));
+    let recording = synthetic::recording(&vec![Part::even(100, MILLISECOND); 8], true);
+    let name = |at: usize| {
+        format!(
+            "</title><script>\"'&{at}\u{0}\u{1b}[2J\u{ffff}</script>-->]]>{}",
+            "long".repeat(20)
+        )
+    };
+    let lanes =
+        (0..200).map(|at| lane(&name(at), Protocol::H2, recording.clone(), &plan)).collect();
+    let mut report = report(lanes);
+    report.lanes[0].target = name(0);
+    report.manifest.plan = name(1);
+    report.manifest.command = vec![name(2)];
+    report.manifest.facts.insert(name(3), name(4));
+    report.lanes[0].summary.verdict.cautions.push(name(5));
+    let page = Page::of(&report);
+    assert!(page.text.contains("Charts show the first 8 of 200 lanes."));
+    assert!(
+        page.text.contains("</title><script>\"'&199\\u{0}\\u{1b}[2J\u{fffd}</script>-->]]>long")
+    );
+}
+
+#[test]
+fn a_hundred_thousand_slices_are_as_small_as_a_minute() {
+    let plan = synthetic::open(20.0, Duration::from_secs(60));
+    let mut recording = synthetic::recording(&vec![Part::even(5, MILLISECOND); 240], true);
+    let summary = summary(&recording, &plan, 1);
+    // Slices are made by hand: intervals of confidence of so many take long without optimization.
+    let (mut random, like) = (Random::new(3), crate::record::histogram());
+    recording.slices = (0..100_000)
+        .map(|at| {
+            let values = (0..5).map(|_| MILLISECOND * u64::from(random.below(8)));
+            let values = synthetic::compact(values, &like);
+            let mut slice =
+                synthetic::slice(at, crate::record::SLICE, vec![(Series::Response, values)]);
+            slice.counts.answered = 5;
+            slice.counts.planned = 5;
+            slice.counts.statuses.insert(if at % 10 == 0 { 500 } else { 200 }, 5);
+            slice
+        })
+        .collect();
+    recording.length = 25_000 * units::SECOND;
+    let mut lane = lane("h1", Protocol::H1, Recording::default(), &plan);
+    (lane.recording, lane.summary) = (recording, summary);
+    let page = Page::of(&report(vec![lane]));
+    let rows = page.rows.iter().filter(|row| row.len() == 9 && row[3] == "20/s").count();
+    assert!((24..=60).contains(&rows), "{rows}");
+}
+
+#[test]
+fn numbers_from_broken_files_are_drawn_somewhere() {
+    let mut report = full();
+    let wild = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -1.0, 1e300, 1e-300];
+    for value in wild {
+        let ratio = Ratio {
+            figure: "rate".to_owned(),
+            ratio: value,
+            confidence: (value, value),
+            p_value: value,
+        };
+        report.comparisons[0].ratios.push(ratio);
+        report.lanes[0].summary.rate = value;
+        report.lanes[0].summary.offered = Some(value);
+        report.manifest.started = value;
+        Page::of(&report);
+    }
+    for slice in &mut report.lanes[0].recording.slices {
+        slice.counts.answered = u64::MAX;
+        slice.counts.unsent = u64::MAX;
+        slice.counts.failed = u64::MAX;
+        slice.counts.statuses.insert(500, u64::MAX);
+        slice.series.entry(Series::Response).or_default().values.push((u64::MAX, u64::MAX));
+    }
+    report.lanes[0].recording.counts.statuses.insert(500, u64::MAX);
+    report.lanes[0].recording.counts.violations.insert("rule".to_owned(), u64::MAX);
+    Page::of(&report);
 }

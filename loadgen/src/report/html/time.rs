@@ -96,8 +96,10 @@ fn rates(lanes: &[Followed<'_>], x: &Axis, length: Nanos) -> Markup {
             @let class = if is_one { "line plan".to_owned() } else { format!("line plan {}", lane.colour) };
             (path(&class, &steps(&lane.stretches(x, &y, |at, _| plan.get(at).copied()))))
         }
-        @for lane in lanes {
-            (path(&format!("line {}", lane.colour), &line(&lane.stretches(x, &y, |_, slice| Some(answered(slice))))))
+        @for (number, lane) in lanes.iter().enumerate() {
+            // The first is wide, so that it is seen behind one that is level with it.
+            @let class = if number == 0 && lanes.len() > 1 { "line wide" } else { "line" };
+            (path(&format!("{class} {}", lane.colour), &line(&lane.stretches(x, &y, |_, slice| Some(answered(slice))))))
         }
         @for lane in lanes { (marks(lane, x, &y)) }
         (readings(lanes, x, &y, |at, lane, slice| {

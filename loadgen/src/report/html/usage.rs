@@ -27,13 +27,22 @@ pub(super) fn section(report: &Report) -> Option<Section> {
     let x = Axis::between((0.0, ends.fold(0.0, f64::max)), ACROSS);
     let keys = html! { @for (colour, lane, _) in &lanes { (key(colour, &clean(&lane.name))) } };
     let cores = |span: &Span| span.user + span.system;
-    let resident = |span: &Span| span.resident;
+    let highest = lanes.iter().flat_map(|(_, _, spans)| spans.iter().map(|span| span.resident));
+    let unit = unit(highest.fold(0.0, f64::max));
+    let resident = |span: &Span| span.resident / unit;
+    let octets = |value: f64| units::octets(value * unit);
     let body = html! {
         (drawn_by(&lanes, &x, &keys, "CPU", "cores in use, user and system", cores, |cores| format!("{cores:.2}")))
-        (drawn_by(&lanes, &x, &keys, "Memory", "resident, in octets", resident, units::octets))
+        (drawn_by(&lanes, &x, &keys, "Memory", "resident", resident, octets))
         details.data { summary { "Table of usage" } div.scroll tabindex="0" { (table(report)) } }
     };
     (!lanes.is_empty()).then_some(Section { id: "usage", title: "Target", body })
+}
+
+/// Octets of the largest unit that a value reaches, so that values beside an axis are round in it.
+fn unit(value: f64) -> f64 {
+    let units = std::iter::successors(Some(1.0), |unit| Some(unit * 1024.0)).take(5);
+    units.take_while(|unit| *unit <= value.max(1.0)).last().unwrap_or(1.0)
 }
 
 /// From one sample to a later one.
