@@ -69,6 +69,6 @@ pub struct Manifest {
     pub requests: Vec<String>,
     /// Whether every response was held against the passive rules (`--verify`).
     pub verified: bool,
-    /// Machine and settings by name, in order of names: `cpu`, `cores`, `kernel`, `descriptors`, `h2 window`…
+    /// Machine and settings by name, in order of names: `cpu`, `cores`, `kernel`, `descriptors`, `h2 stream window`…
     pub facts: BTreeMap<String, String>,
 }
