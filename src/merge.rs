@@ -58,6 +58,7 @@ fn merge(args: &MergeArgs) -> Result<u8, Refusal> {
             started: merged.started(),
             seed: manifest.seed,
             plan: manifest.plan.clone(),
+            blocks: 1,
             requests: manifest.requests.clone(),
             verified: manifest.verified,
             facts: manifest.facts.clone(),

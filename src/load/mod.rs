@@ -18,7 +18,7 @@ use falconry_loadgen::connect::{Connector, raise_descriptor_limit};
 use falconry_loadgen::error::Phase;
 use falconry_loadgen::plan::{End, Load, Plan};
 use falconry_loadgen::protocol::Protocol;
-use falconry_loadgen::record::Recording;
+use falconry_loadgen::record::{Counts, Recording};
 use falconry_loadgen::report::live::Asked;
 use falconry_loadgen::report::progress::{Goal, View};
 use falconry_loadgen::report::watch::Watch;
@@ -105,7 +105,9 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
 /// A lane without an answer is no measurement.
 fn unanswered(lane: &Lane) -> Option<Refusal> {
     let parts = [&lane.recording.counts, &lane.recording.warm_up];
-    if parts.iter().any(|counts| counts.answered > 0) {
+    let is_nothing = |counts: &&Counts| counts.planned == 0 && counts.failures.is_empty();
+    // A shard may have nothing to send.
+    if parts.iter().any(|counts| counts.answered > 0) || parts.iter().all(is_nothing) {
         return None;
     }
     // What a request met says more than what became of connections that rest.
@@ -318,6 +320,7 @@ fn manifest(args: &LoadArgs, contests: &[Contest], started: f64) -> Manifest {
         started,
         seed: args.seed,
         plan: first.map_or_else(String::new, |job| job.plan.to_string()),
+        blocks: if contests.len() > 1 { args.blocks } else { 1 },
         requests: first.map_or_else(Vec::new, |job| {
             job.mix.requests.iter().map(|request| request.name.clone()).collect()
         }),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use falconry_fixtures::Values;
 use falconry_loadgen::connect::{self, Settings, Target, Trust};
 use falconry_loadgen::plan::{End, Load, Plan, Shard};
-use falconry_loadgen::request::{Content, List, Mix, Options, Origin};
+use falconry_loadgen::request::{Content, List, Mix, Options};
 use falconry_loadgen::run::Timeouts;
 
 use super::args::{ConnectionArgs, LoadArgs, RequestArgs};
@@ -86,7 +86,7 @@ fn time_of(rate: &falconry_loadgen::plan::Rate, count: u64) -> Result<Duration, 
 /// What is sent to a subject.
 pub(super) fn mix(args: &LoadArgs, subject: &Subject) -> Result<Mix, Refusal> {
     let target = &subject.target;
-    let origin = Origin { scheme: target.scheme(), authority: target.authority().to_owned() };
+    let origin = target.origin();
     if let Some(filter) = &args.request.mix {
         let authority = target.authority();
         let values = match subject.is_reference {
@@ -101,8 +101,8 @@ pub(super) fn mix(args: &LoadArgs, subject: &Subject) -> Result<Mix, Refusal> {
     }
     let options = options(&args.request)?;
     let mix = match &args.request.urls {
-        Some(path) => List::read(path).and_then(|list| list.mix(&origin, &options, args.seed)),
-        None => options.mix(&origin, &[target.path().to_owned()], args.seed),
+        Some(path) => List::read(path).and_then(|list| list.mix(origin, &options, args.seed)),
+        None => options.mix(origin, &[target.path().to_owned()], args.seed),
     };
     mix.map_err(Refusal::usage)
 }

@@ -196,7 +196,7 @@ mod tests {
         report.expectations = judge(&["p99<5ms".parse().unwrap()], &report.lanes);
         let xml = write_junit(&report);
         assert!(
-            xml.contains(r#"<skipped message="1.00 ms (1.00 ms to 1.00 ms), interrupted"/>"#),
+            xml.contains(r#"<skipped message="1.00 ms (1.00..1.00 ms), interrupted"/>"#),
             "{xml}"
         );
     }

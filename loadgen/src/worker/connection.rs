@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::watch::{Seen, Watch};
 use crate::clock::Nanos;
 use crate::error::{Cause, Failure, Phase};
-use crate::protocol::{Engine, Ticket};
+use crate::protocol::{Announced, Engine, Ticket};
 
 /// A connection that is open.
 pub(super) struct Connection<E: Engine, W: Watch> {
@@ -57,11 +57,12 @@ impl<E: Engine, W: Watch> Connection<E, W> {
         shared: Rc<RefCell<Shared<E, W>>>,
         slot: u32,
         stream: Box<dyn Stream>,
+        announced: &Announced,
         in_flight: usize,
         requests: Option<u64>,
     ) -> Self {
         let mut unsent = Vec::new();
-        let engine = E::open(in_flight, &mut unsent);
+        let engine = E::open(announced, in_flight, &mut unsent);
         let mut eye = shared.borrow().watch.open(in_flight);
         shared.borrow_mut().see(&mut eye, Seen::Sent(&unsent));
         Self {

@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 
 use super::clean;
-use crate::report::terminal::protocol_name;
 use crate::report::{Lane, Report, units};
 use crate::stats::Judged;
 use crate::verify::is_demand;
@@ -22,7 +21,7 @@ pub(super) fn target(report: &Report) -> String {
 
 /// Target, plan, verdict, expectations.
 pub(super) fn head(report: &Report) -> Markup {
-    let protocols = distinct(report.lanes.iter().map(|lane| protocol_name(lane.protocol)));
+    let protocols = distinct(report.lanes.iter().map(|lane| lane.protocol.to_string()));
     html! {
         header {
             p.brand { "falconry " b { "load" } }

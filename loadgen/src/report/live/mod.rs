@@ -81,11 +81,6 @@ impl Live {
         self.screen.slice(slice);
     }
 
-    /// Tells how busy the generator is now, in 0..=1.
-    pub fn busy(&mut self, share: f64) {
-        self.screen.busy(share);
-    }
-
     /// Looks for keys, and draws if it is time to. Does not wait. A terminal that fails is given back, and the run goes on.
     pub fn tick(&mut self) -> Asked {
         if !IS_TAKEN.load(Ordering::SeqCst) {
