@@ -14,22 +14,32 @@ use crate::value;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  falconry load                                        the reference server, started for it, by HTTP/1.1 and HTTP/2
-  falconry load http://127.0.0.1:8080/ -c 64 -d 10s    closed loop: 64 connections, each sends on when answered
-  falconry load http://127.0.0.1:8080/ -c 64 -R 2000   open loop: 2000 a second, whatever the server does
+  falconry load
+      the reference server, started for it, by HTTP/1.1 and HTTP/2
+  falconry load http://127.0.0.1:8080/ -c 64 -d 10s
+      closed loop: 64 connections, each sends on when answered
+  falconry load http://127.0.0.1:8080/ -c 64 -R 2000
+      open loop: 2000 a second, whatever the server does
   falconry load https://localhost:8443/ --proto h2 -c 8 -m 32 -n 1M
   falconry load http://127.0.0.1:8080/ -R '100..5000/s for 60s, 5000/s for 30s' --html report.html
-  falconry load http://127.0.0.1:8080/ -X POST -H 'Content-Type: application/json' --body '{\"n\": {{number}}}'
-  falconry load http://127.0.0.1:8080/ --proto h1,h2   the same plan by both, in alternating blocks
+  falconry load http://127.0.0.1:8080/ -H 'Content-Type: text/plain' --body 'number {{number}}'
+  falconry load http://127.0.0.1:8080/ --proto h1,h2
+      the same plan by both, in alternating blocks
   falconry load http://127.0.0.1:8080/ --vs http://127.0.0.1:8081/
-  falconry load http://127.0.0.1:8080/ -R 500 --expect 'p99<5ms' --expect 'errors<0.1%' --junit load.xml
+  falconry load http://127.0.0.1:8080/ -R 500 --expect 'p99<5ms' --expect 'errors<0.1%'
 
-Latency counts from the moment at which a request was planned, so that a server that stalls cannot hide the requests
-that had to wait; what a stopwatch from sending would show always stands beside it.
+Latency counts from the moment at which a request was planned, so that a server that stalls cannot
+hide the requests that had to wait; what a stopwatch from sending would show always stands beside
+it.
 
-Exit codes: 0 ok, 1 usage or input and output, 2 an expectation does not hold, 3 responses broke rules (--verify), 4 the
-generator was the limit: the numbers say nothing about the server, 5 too few samples to judge an expectation, 130 or 143
-interrupted: the report is partial, expectations are not judged.")]
+Exit codes:
+  0         ok
+  1         wrong usage, input or output; or the target answers not one request
+  2         an expectation does not hold
+  3         responses are invalid (--verify)
+  4         the generator was the limit: the numbers say nothing about the server
+  5         too few samples to judge an expectation
+  130, 143  interrupted: the report is partial, expectations are not judged")]
 pub(crate) struct LoadArgs {
     /// URL, HOST:PORT, unix:PATH or witness:NAME [default: the reference server, by HTTP/1.1 and HTTP/2]
     pub(super) target: Option<String>,
