@@ -30,7 +30,10 @@ const SHOWN_RATE: &str = "2000";
 pub(super) fn plan(args: &LoadArgs, blocks: usize, threads: usize) -> Result<Plan, Refusal> {
     let many = u32::try_from(blocks).unwrap_or(u32::MAX);
     let total = args.duration.unwrap_or(if blocks > 1 { LANE_DURATION } else { DURATION });
+    // In whole milliseconds: a plan is read by people.
     let length = total / many;
+    let length = Duration::from_millis(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
+        .max(length.min(Duration::from_millis(1)));
     let shown = SHOWN_RATE.parse().map_err(|error| Refusal::usage(format!("{error}")))?;
     let rate = args.rate.as_ref().or(args.asks_for_nothing().then_some(&shown));
     let load = match (rate, args.count) {

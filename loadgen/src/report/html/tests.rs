@@ -12,10 +12,10 @@ use crate::compare::{Comparison, Ratio};
 use crate::error::{Cause, Failure, Phase};
 use crate::plan::Load;
 use crate::protocol::Protocol;
+use crate::random::Random;
 use crate::record::{Recording, Violation};
 use crate::report::{Manifest, units};
 use crate::sample::Usage;
-use crate::random::Random;
 use crate::stats::synthetic::{self, Part};
 use crate::stats::{Judged, summary};
 
