@@ -81,7 +81,7 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     let started = SystemTime::now();
     let seconds = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let monotonic = sample::monotonic();
-    let all = measure(args, &contests, &stop).map_err(|error| match error {
+    let all = measure(args, &contests, &stop, &interrupt).map_err(|error| match error {
         RunError::Stopped => Refusal { code: interrupt.code(), message: error.to_string() },
         error => Refusal::usage(error.to_string()),
     })?;
@@ -166,6 +166,7 @@ fn measure(
     args: &LoadArgs,
     contests: &[Contest],
     stop: &Stop,
+    interrupt: &Interrupt,
 ) -> Result<Vec<LaneRecordings>, RunError> {
     let view = view(args, contests);
     let rounds = if contests.len() > 1 { args.blocks } else { 1 };
@@ -185,9 +186,11 @@ fn measure(
             job.plan = Arc::new(plan);
         }
         let done = run::run(&job, stop, &mut |slice| {
-            let _ = watch.slice(slice);
+            if let Some(slice) = slice {
+                let _ = watch.slice(slice);
+            }
             if watch.tick() == Asked::Stop {
-                stop.set();
+                interrupt.key();
             }
         });
         match done {
