@@ -69,6 +69,10 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     let cores = available_parallelism().map_or(1, usize::from);
     let subjects = subjects(args, cores)?;
     let contests = contests(args, &subjects, cores)?;
+    let by_h2 = contests.iter().any(|contest| contest.job.protocol == Protocol::H2);
+    if let (false, Some(option)) = (by_h2, args.connection.option_of_h2()) {
+        return Err(Refusal::usage(format!("{option} is for HTTP/2; add --proto h2")));
+    }
     let sockets: usize =
         contests.iter().map(|contest| contest.job.plan.connections).max().unwrap_or(0);
     // Where the target is in this process, its ends of the connections are descriptors of ours, too.
@@ -286,6 +290,15 @@ fn manifest(args: &LoadArgs, contests: &[Contest], started: f64) -> Manifest {
     let mut facts = sample::machine();
     if let Some(job) = first {
         facts.insert("threads".into(), job.plan.threads.to_string());
+    }
+    if let Some(by_h2) = contests.iter().find(|contest| contest.job.protocol == Protocol::H2) {
+        let announced = by_h2.job.connector.announced().h2;
+        for (name, octets) in [
+            ("h2 stream window", announced.stream_window),
+            ("h2 connection window", announced.connection_window),
+        ] {
+            facts.insert(name.into(), octets.to_string());
+        }
     }
     Manifest {
         version: env!("CARGO_PKG_VERSION").into(),
