@@ -5,6 +5,8 @@ use std::time::Duration;
 use falconry_fixtures::Values;
 use falconry_loadgen::connect::{self, Settings, Target, Trust};
 use falconry_loadgen::plan::{End, Load, Plan, Shard};
+use falconry_loadgen::protocol::Announced;
+use falconry_loadgen::protocol::h2::Http2Options;
 use falconry_loadgen::request::{Content, List, Mix, Options};
 use falconry_loadgen::run::Timeouts;
 
@@ -147,8 +149,21 @@ pub(super) fn settings(args: &ConnectionArgs, subject: &Subject) -> Result<Setti
         identity: args.cert.clone().zip(args.key.clone()),
         resume: args.resume,
         key_log: args.keylog.clone(),
+        announced: announced(args),
         ..Settings::default()
     })
+}
+
+/// What is announced where the command line says so.
+fn announced(args: &ConnectionArgs) -> Announced {
+    let usual = Http2Options::default();
+    Announced {
+        h2: Http2Options {
+            stream_window: args.h2_window.unwrap_or(usual.stream_window),
+            connection_window: args.h2_connection_window.unwrap_or(usual.connection_window),
+            ..usual
+        },
+    }
 }
 
 pub(super) fn timeouts(args: &ConnectionArgs) -> Timeouts {
