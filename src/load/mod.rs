@@ -15,9 +15,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use falconry_loadgen::compare::{self, Comparison, LaneRecordings};
 use falconry_loadgen::connect::{Connector, raise_descriptor_limit};
+use falconry_loadgen::error::Phase;
 use falconry_loadgen::plan::{End, Load, Plan};
 use falconry_loadgen::protocol::Protocol;
-use falconry_loadgen::record::Recording;
+use falconry_loadgen::record::{Counts, Recording};
 use falconry_loadgen::report::live::Asked;
 use falconry_loadgen::report::progress::{Goal, View};
 use falconry_loadgen::report::watch::Watch;
@@ -97,10 +98,37 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
         }
     }
     deliver(&args.report, &report)?;
-    Ok(match stats::exit_code(&report) {
-        130 => interrupt.code(),
-        code => code,
-    })
+    match stats::exit_code(&report) {
+        130 => Ok(interrupt.code()),
+        // Speed and samples are no matter where nobody answers.
+        code @ (0 | 4 | 5) => report.lanes.iter().find_map(unanswered).map_or(Ok(code), Err),
+        code => Ok(code),
+    }
+}
+
+/// A lane without an answer is no measurement.
+fn unanswered(lane: &Lane) -> Option<Refusal> {
+    let parts = [&lane.recording.counts, &lane.recording.warm_up];
+    let is_nothing = |counts: &&Counts| counts.planned == 0 && counts.failures.is_empty();
+    // A shard may have nothing to send.
+    if parts.iter().any(|counts| counts.answered > 0) || parts.iter().all(is_nothing) {
+        return None;
+    }
+    // What a request met says more than what became of connections that rest.
+    let failures = parts.iter().flat_map(|counts| &counts.failures);
+    let main = failures.max_by_key(|(failure, count)| (failure.phase != Phase::Idle, **count));
+    let why = match main {
+        Some((failure, _)) => failure.to_string(),
+        None => "connections were closed, or the time was over, before one came".into(),
+    };
+    let advice = match main.and_then(|(failure, _)| failure.advice()) {
+        Some(_) => "",
+        None => "; does the port speak this protocol, and is it TLS or cleartext?",
+    };
+    let (target, protocol) = (&lane.target, lane.protocol);
+    Some(Refusal::usage(format!(
+        "{target} has not answered one request by {protocol}: {why}{advice}"
+    )))
 }
 
 /// The servers that are loaded.
@@ -119,6 +147,8 @@ fn contests(args: &LoadArgs, subjects: &[Subject], cores: usize) -> Result<Vec<C
     let here = subjects.iter().any(Subject::is_here);
     let threads = args.threads.unwrap_or(if here { (cores / 2).max(1) } else { cores });
     let protocols: Vec<Protocol> = match &args.proto[..] {
+        // The octets of cases are HTTP/1.1.
+        [] if args.request.mix.is_some() => vec![Protocol::H1],
         [] if args.target.is_none() && args.request.urls.is_none() && args.vs.is_none() => {
             vec![Protocol::H1, Protocol::H2]
         }

@@ -154,4 +154,9 @@ pub trait Engine: Sized {
 
     /// Whether the connection takes no further request, and is to be closed once nothing is in flight.
     fn is_closing(&self) -> bool;
+
+    /// What the server said is wrong with the connection, if it did (RFC 9113 §6.8: GOAWAY with an error).
+    fn complaint(&self) -> Option<Cause> {
+        None
+    }
 }

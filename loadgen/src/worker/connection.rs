@@ -125,7 +125,7 @@ impl<E: Engine, W: Watch> Connection<E, W> {
             _ => End::Ours,
         };
         let (told, broke) = match over {
-            Over::Closed | Over::Ended => (None, None),
+            Over::Closed | Over::Ended => (None, self.engine.complaint().filter(|_| is_idle)),
             Over::Broke(cause) => (Some(cause), is_idle.then_some(cause)),
             Over::Refused(cause, told) => (Some(cause), (!told).then_some(cause)),
         };

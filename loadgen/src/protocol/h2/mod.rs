@@ -347,4 +347,9 @@ impl Engine for H2 {
     fn is_closing(&self) -> bool {
         self.leaving.is_some() || self.broken.is_some() || self.streams.is_exhausted()
     }
+
+    fn complaint(&self) -> Option<Cause> {
+        let code = self.leaving?.code;
+        (code != ErrorCode::NO_ERROR).then_some(Cause::GoAway(code))
+    }
 }

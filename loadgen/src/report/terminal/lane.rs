@@ -7,6 +7,7 @@ use crate::record::{Counts, Recording, Series};
 use crate::report::bins::{bar, bins};
 use crate::report::{Lane, Report, progress, units};
 use crate::stats::Quantile;
+use crate::verify::is_demand;
 
 /// Writes all but comparisons and expectations.
 pub(super) fn write(page: &mut Page, names: &Names, report: &Report, lane: &Lane) {
@@ -118,7 +119,7 @@ fn connections(recording: &Recording) -> String {
     let mut text = format!("{} opened", units::count(recording.opened()));
     match recording.counts.connections_failed() {
         0 => {}
-        failed => text.push_str(&format!(", {} failed to open", units::count(failed))),
+        failed => text.push_str(&format!(", {} failed", units::count(failed))),
     }
     text
 }
@@ -316,8 +317,12 @@ pub(super) fn violations(page: &mut Page, names: &Names, report: &Report, lanes:
             if lanes.len() > 1 { format!(" of {}", names.of(&lane.name)) } else { String::new() };
         page.section(&format!("Violations{of}"));
         for (rule, count) in counts {
-            let name = page.paint(&clean(rule), Tone::Bad);
-            page.line(format!("  {name}  {}", units::counted(*count, "time")));
+            let (tone, level) = match is_demand(rule) {
+                true => (Tone::Bad, ""),
+                false => (Tone::Odd, ", advised and not demanded"),
+            };
+            let name = page.paint(&clean(rule), tone);
+            page.line(format!("  {name}  {}{level}", units::counted(*count, "time")));
             let Some(sample) = lane.recording.violations.get(rule) else { continue };
             page.line(format!("      {}", clean(&sample.what)));
             let shown = sample.octets.get(..OCTETS).unwrap_or(&sample.octets);
