@@ -92,10 +92,8 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     })?;
     let local = subjects.iter().any(|subject| plan::is_local(&subject.target));
     let report = report(args, &contests, &all, seconds, local.then_some(cores))?;
-    if let Some(dir) = &args.shard_dir {
-        if let Some(contest) = contests.first() {
-            shard::write(args, dir, &report, contest, monotonic)?;
-        }
+    if let (Some(dir), Some(contest)) = (&args.shard_dir, contests.first()) {
+        shard::write(args, dir, &report, contest, monotonic)?;
     }
     deliver(&args.report, &report)?;
     match stats::exit_code(&report) {
