@@ -1,5 +1,6 @@
 //! The command line as a whole.
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -29,9 +30,10 @@ pub(crate) fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Nobody is left to be told where it cannot be printed.
+            // What cannot be printed has nobody to read it.
             let _ = error.print();
-            return ExitCode::from(usage_code(&error));
+            let command = std::env::args_os().nth(1);
+            return ExitCode::from(exit_code(&error, command.as_deref()));
         }
     };
     match cli.command {
@@ -49,13 +51,15 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-/// The exit code for a command line that is not understood, or asks for help. For a load 2 is a broken expectation.
-fn usage_code(error: &clap::Error) -> u8 {
-    let is_load = std::env::args_os().nth(1).is_some_and(|word| word == "load" || word == "merge");
-    match error.use_stderr() {
-        false => 0,
-        true if is_load => 1,
-        true => 2,
+/// The exit code where the arguments are no command to run: 0 if they ask for help or the version; else what the command
+/// says of usage, which is 2, but 1 where 2 means that an expectation does not hold.
+fn exit_code(error: &clap::Error, command: Option<&OsStr>) -> u8 {
+    if !error.use_stderr() {
+        return 0;
+    }
+    match command.and_then(OsStr::to_str) {
+        Some("load" | "merge") => 1,
+        _ => 2,
     }
 }
 
@@ -84,5 +88,26 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn usage_errors_have_the_code_that_the_command_tells_of() {
+        for (arguments, code) in [
+            (&["load", "--nonesuch"][..], 1),
+            (&["load", "--rate"], 1),
+            (&["merge"], 1),
+            (&["load", "--help"], 0),
+            (&["merge", "--version"], 0),
+            (&["help", "load"], 0),
+            (&["check", "--nonesuch"], 2),
+            (&["serve", "load"], 2),
+            (&["nonesuch"], 2),
+            (&[], 2),
+        ] {
+            let words = ["falconry"].iter().chain(arguments);
+            let error = Cli::try_parse_from(words).unwrap_err();
+            let command = arguments.first().map(OsStr::new);
+            assert_eq!(exit_code(&error, command), code, "{arguments:?}");
+        }
     }
 }

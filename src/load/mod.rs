@@ -70,6 +70,10 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     let cores = available_parallelism().map_or(1, usize::from);
     let subjects = subjects(args, cores)?;
     let contests = contests(args, &subjects, cores)?;
+    let by_h2 = contests.iter().any(|contest| contest.job.protocol == Protocol::H2);
+    if let (false, Some(option)) = (by_h2, args.connection.option_of_h2()) {
+        return Err(Refusal::usage(format!("{option} is for HTTP/2; add --proto h2")));
+    }
     let sockets: usize =
         contests.iter().map(|contest| contest.job.plan.connections).max().unwrap_or(0);
     // Where the target is in this process, its ends of the connections are descriptors of ours, too.
@@ -82,15 +86,13 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     let started = SystemTime::now();
     let seconds = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let monotonic = sample::monotonic();
-    let all = measure(args, &contests, &stop).map_err(|error| match error {
+    let all = measure(args, &contests, &stop, &interrupt).map_err(|error| match error {
         RunError::Stopped => Refusal { code: interrupt.code(), message: error.to_string() },
         error => Refusal::usage(error.to_string()),
     })?;
     let local = subjects.iter().any(|subject| plan::is_local(&subject.target));
     let report = report(args, &contests, &all, seconds, local.then_some(cores))?;
-    if let Some(dir) = &args.shard_dir
-        && let Some(contest) = contests.first()
-    {
+    if let (Some(dir), Some(contest)) = (&args.shard_dir, contests.first()) {
         shard::write(args, dir, &report, contest, monotonic)?;
     }
     deliver(&args.report, &report)?;
@@ -196,6 +198,7 @@ fn measure(
     args: &LoadArgs,
     contests: &[Contest],
     stop: &Stop,
+    interrupt: &Interrupt,
 ) -> Result<Vec<LaneRecordings>, RunError> {
     let view = view(args, contests);
     let rounds = if contests.len() > 1 { args.blocks } else { 1 };
@@ -215,9 +218,11 @@ fn measure(
             job.plan = Arc::new(plan);
         }
         let done = run::run(&job, stop, &mut |slice| {
-            let _ = watch.slice(slice);
+            if let Some(slice) = slice {
+                let _ = watch.slice(slice);
+            }
             if watch.tick() == Asked::Stop {
-                stop.set();
+                interrupt.key();
             }
         });
         match done {
@@ -313,6 +318,15 @@ fn manifest(args: &LoadArgs, contests: &[Contest], started: f64) -> Manifest {
     let mut facts = sample::machine();
     if let Some(job) = first {
         facts.insert("threads".into(), job.plan.threads.to_string());
+    }
+    if let Some(by_h2) = contests.iter().find(|contest| contest.job.protocol == Protocol::H2) {
+        let announced = by_h2.job.connector.announced().h2;
+        for (name, octets) in [
+            ("h2 stream window", announced.stream_window),
+            ("h2 connection window", announced.connection_window),
+        ] {
+            facts.insert(name.into(), octets.to_string());
+        }
     }
     Manifest {
         version: env!("CARGO_PKG_VERSION").into(),

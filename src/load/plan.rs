@@ -5,6 +5,8 @@ use std::time::Duration;
 use falconry_fixtures::Values;
 use falconry_loadgen::connect::{self, Settings, Target, Trust};
 use falconry_loadgen::plan::{End, Load, Plan, Shard};
+use falconry_loadgen::protocol::Announced;
+use falconry_loadgen::protocol::h2::Http2Options;
 use falconry_loadgen::request::{Content, List, Mix, Options};
 use falconry_loadgen::run::Timeouts;
 
@@ -30,7 +32,10 @@ const SHOWN_RATE: &str = "2000";
 pub(super) fn plan(args: &LoadArgs, blocks: usize, threads: usize) -> Result<Plan, Refusal> {
     let many = u32::try_from(blocks).unwrap_or(u32::MAX);
     let total = args.duration.unwrap_or(if blocks > 1 { LANE_DURATION } else { DURATION });
+    // In whole milliseconds: a plan is read by people.
     let length = total / many;
+    let length = Duration::from_millis(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
+        .max(length.min(Duration::from_millis(1)));
     let shown = SHOWN_RATE.parse().map_err(|error| Refusal::usage(format!("{error}")))?;
     let rate = args.rate.as_ref().or(args.asks_for_nothing().then_some(&shown));
     let load = match (rate, args.count) {
@@ -144,8 +149,21 @@ pub(super) fn settings(args: &ConnectionArgs, subject: &Subject) -> Result<Setti
         identity: args.cert.clone().zip(args.key.clone()),
         resume: args.resume,
         key_log: args.keylog.clone(),
+        announced: announced(args),
         ..Settings::default()
     })
+}
+
+/// What is announced where the command line says so.
+fn announced(args: &ConnectionArgs) -> Announced {
+    let usual = Http2Options::default();
+    Announced {
+        h2: Http2Options {
+            stream_window: args.h2_window.unwrap_or(usual.stream_window),
+            connection_window: args.h2_connection_window.unwrap_or(usual.connection_window),
+            ..usual
+        },
+    }
 }
 
 pub(super) fn timeouts(args: &ConnectionArgs) -> Timeouts {

@@ -160,13 +160,15 @@ impl<E: Engine, W: Watch> Connection<E, W> {
 
     /// One round: give up what takes too long, read, start what is due, send.
     ///
-    /// Reading comes first, so that nothing is sent where the server has closed. Pending when nothing was read.
+    /// Reading comes first, so that nothing is sent where the server has closed. Pending when nothing was read and nothing
+    /// that was held up can go on.
     #[inline]
     fn turn(&mut self, shared: &mut Shared<E, W>, cx: &mut Context<'_>) -> Result<Poll<()>, Over> {
         self.expire(shared)?;
         let read = self.read(shared, cx)?;
         // What the peer does not take holds up what is behind it.
-        if self.unsent.is_empty() && self.engine.capacity() > 0 && self.left != Some(0) {
+        let is_held_up = !self.unsent.is_empty();
+        if !is_held_up && self.engine.capacity() > 0 && self.left != Some(0) {
             let now = match read {
                 Poll::Ready(now) => now,
                 Poll::Pending => shared.clock.now(),
@@ -176,6 +178,9 @@ impl<E: Engine, W: Watch> Connection<E, W> {
         self.send(shared, cx).map_err(Over::Broke)?;
         if self.engine.in_flight() == 0 && (self.engine.is_closing() || self.left == Some(0)) {
             return Err(Over::Closed);
+        }
+        if is_held_up && self.unsent.is_empty() {
+            return Ok(Poll::Ready(()));
         }
         Ok(read.map(|_| ()))
     }

@@ -39,6 +39,8 @@ pub(super) struct Steward<E: Engine, W, N> {
     cpu: (Option<Nanos>, Option<Nanos>),
     /// When the drain is over.
     drained: Option<Nanos>,
+    /// Requests that had been put back when the drain began.
+    put_back: u64,
     interrupted: bool,
 }
 
@@ -60,6 +62,7 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
             measured_to: share.plan.measured_to(),
             cpu: (None, None),
             drained: None,
+            put_back: 0,
             interrupted: false,
             share,
         }
@@ -112,6 +115,10 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
         let ends = [Some(self.measured_from), self.measured_to, self.drained];
         for at in ends.into_iter().flatten().filter(|at| *at > now) {
             next = next.min(at);
+        }
+        // Behind the end what is due stays, and is no reason to wake.
+        if self.drained.is_some() {
+            return next;
         }
         // Without a connection that rests nobody could take what is due.
         shared.wants_idle = shared.idle.is_empty();
@@ -202,8 +209,9 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
         while self.is_by_count() && !self.interrupted && shared.source.take(now).is_some() {
             unsent += 1;
         }
-        unsent += shared.source.unsent(now).total();
-        shared.recorder.unsent(unsent);
+        let left = shared.source.unsent(now);
+        self.put_back = left.put_back;
+        shared.recorder.unsent(unsent + left.total());
         self.cpu.1 = Some(thread_time());
         self.drained = Some(now.saturating_add(nanos(self.share.plan.drain)));
     }
@@ -215,6 +223,9 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
         for ticket in left {
             shared.fail(ticket, Cause::Unfinished, now);
         }
+        // What the server refused behind the end is not sent again.
+        let refused = shared.source.unsent(now).put_back.saturating_sub(self.put_back);
+        shared.recorder.unsent(refused);
     }
 }
 

@@ -139,8 +139,9 @@ fn keys() -> (Asked, bool) {
     (asked, is_resized)
 }
 
-/// Gives the terminal back, if it is taken. There is nobody to tell of an error.
-fn restore() {
+/// Gives the terminal back, if it is taken: for a process that is about to end at once. There is nobody to tell of an
+/// error.
+pub fn restore() {
     if IS_TAKEN.swap(false, Ordering::SeqCst) {
         _ = execute!(io::stderr(), LeaveAlternateScreen, cursor::Show);
         _ = terminal::disable_raw_mode();

@@ -93,7 +93,7 @@ impl Screen {
 
     fn head(&self, frame: &mut Frame<'_>, area: Rect) {
         let width = usize::from(area.width);
-        let keys = if self.is_stopping { "stopping " } else { "q stops " };
+        let keys = if self.is_stopping { "stopping, q again ends it at once " } else { "q stops " };
         let title = format!(" falconry loads {}", clean(&self.view.title));
         let room = width.saturating_sub(keys.len() + 1);
         let title: String = title.chars().take(room).collect();

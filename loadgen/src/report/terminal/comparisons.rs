@@ -18,10 +18,11 @@ pub(super) fn write(page: &mut Page, names: &Names, comparisons: &[Comparison]) 
         ];
         rows.extend(comparison.ratios.iter().map(|ratio| {
             let (low, high) = ratio.confidence;
+            let digits = decimals(ratio.ratio);
             vec![
                 figure(&ratio.figure, open_loop),
-                format!("{:.2}", ratio.ratio),
-                format!("{low:.2}..{high:.2}"),
+                format!("{:.digits$}", ratio.ratio),
+                format!("{low:.digits$}..{high:.digits$}"),
                 chance(ratio.p_value),
             ]
         }));
@@ -36,7 +37,8 @@ pub(super) fn write(page: &mut Page, names: &Names, comparisons: &[Comparison]) 
                 comparison.ratios.iter().filter(|ratio| !ratio.is_level()).collect();
             for ratio in &shown {
                 page.line(format!(
-                    "  {other} has {:.2} times the {} of {base}.",
+                    "  {other} has {:.*} times the {} of {base}.",
+                    decimals(ratio.ratio),
                     ratio.ratio,
                     figure(&ratio.figure, open_loop)
                 ));
@@ -68,6 +70,11 @@ fn figure(name: &str, open_loop: bool) -> String {
 
 /// In front of the figures of a latency from send, where there is one from plan.
 const SERVICE: &str = "service ";
+
+/// Decimals of a ratio: more where two would hide that it is not 1, or not 0.
+fn decimals(ratio: f64) -> usize {
+    if (ratio - 1.0).abs() < 0.015 || ratio < 0.1 { 4 } else { 2 }
+}
 
 /// A probability.
 fn chance(p: f64) -> String {
