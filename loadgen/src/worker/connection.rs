@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::watch::{Seen, Watch};
 use crate::clock::Nanos;
 use crate::error::{Cause, Failure, Phase};
-use crate::protocol::{BATCH, Engine, Ticket};
+use crate::protocol::{Announced, BATCH, Engine, Ticket};
 
 /// A connection that is open.
 pub(super) struct Connection<E: Engine, W: Watch> {
@@ -63,11 +63,12 @@ impl<E: Engine, W: Watch> Connection<E, W> {
         shared: Rc<RefCell<Shared<E, W>>>,
         slot: u32,
         stream: Box<dyn Stream>,
+        announced: &Announced,
         in_flight: usize,
         requests: Option<u64>,
     ) -> Self {
         let mut unsent = Vec::new();
-        let engine = E::open(in_flight, &mut unsent);
+        let engine = E::open(announced, in_flight, &mut unsent);
         let mut eye = shared.borrow().watch.open(in_flight);
         shared.borrow_mut().see(&mut eye, Seen::Sent(&unsent));
         Self {
@@ -133,7 +134,7 @@ impl<E: Engine, W: Watch> Connection<E, W> {
             _ => End::Ours,
         };
         let (told, broke) = match over {
-            Over::Closed | Over::Ended => (None, None),
+            Over::Closed | Over::Ended => (None, self.engine.complaint().filter(|_| is_idle)),
             Over::Broke(cause) => (Some(cause), is_idle.then_some(cause)),
             Over::Refused(cause, told) => (Some(cause), (!told).then_some(cause)),
         };
@@ -165,7 +166,8 @@ impl<E: Engine, W: Watch> Connection<E, W> {
 
     /// One round: give up what takes too long, read, start what is due, send.
     ///
-    /// Reading comes first, so that nothing is sent where the server has closed. Pending when nothing was read.
+    /// Reading comes first, so that nothing is sent where the server has closed. Pending when nothing was read and nothing
+    /// that was held up can go on.
     #[inline]
     fn turn(&mut self, shared: &mut Shared<E, W>, cx: &mut Context<'_>) -> Result<Poll<()>, Over> {
         self.expire(shared)?;

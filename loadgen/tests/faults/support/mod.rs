@@ -1,0 +1,152 @@
+//! Runs on virtual time, and servers that do as they are told.
+
+pub(crate) mod peer;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use falconry_loadgen::connect::Connector;
+use falconry_loadgen::plan::{Arrivals, End, Load, Plan, Schedule, Shard};
+use falconry_loadgen::protocol::h1::H1;
+use falconry_loadgen::protocol::h2::H2;
+use falconry_loadgen::protocol::{Engine, Protocol};
+use falconry_loadgen::record::Recording;
+use falconry_loadgen::request::{Mix, Options, Origin};
+use falconry_loadgen::run::{Stop, Timeouts};
+use falconry_loadgen::worker::pace::Pacer;
+use falconry_loadgen::worker::{Blind, News, Share, Verifying, Watch, drive};
+use tokio::task::LocalSet;
+use tokio::time::Instant;
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const MS: Duration = Duration::from_millis(1);
+
+/// One thread whose clock goes on only when nothing is left to do.
+pub(crate) fn on_virtual_time<T>(test: impl AsyncFnOnce() -> T) -> T {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    LocalSet::new().block_on(&runtime.unwrap(), test())
+}
+
+/// One kind of request, for that path.
+pub(crate) fn mix(method: &str, path: &str) -> Arc<Mix> {
+    let origin = Origin { scheme: "http", authority: "falconry.test".into() };
+    let options = Options { method: Some(method.into()), ..Options::default() };
+    Arc::new(options.mix(&origin, &[path.to_owned()], 1).unwrap())
+}
+
+pub(crate) fn plan(load: Load, connections: usize, in_flight: usize) -> Plan {
+    Plan {
+        load,
+        warm_up: Duration::ZERO,
+        connections,
+        in_flight,
+        threads: 1,
+        requests_per_connection: None,
+        drain: 2 * SECOND,
+        shard: Shard { index: 0, count: 1 },
+        seed: 1,
+    }
+}
+
+/// A closed loop of that many requests.
+pub(crate) fn count(count: u64) -> Load {
+    Load::Closed(End::Count(count))
+}
+
+/// An open loop, evenly spaced.
+///
+/// At rates of 500/s and 50/s all planned times are whole milliseconds. Virtual time goes by these, so that the generator
+/// has no lag.
+pub(crate) fn rate(per_sec: f64, length: Duration) -> Load {
+    Load::Open(Schedule::constant(per_sec, length), Arrivals::Constant)
+}
+
+/// A run to be.
+#[derive(Clone)]
+pub(crate) struct Run {
+    pub plan: Plan,
+    pub mix: Arc<Mix>,
+    pub protocol: Protocol,
+    pub connector: Connector,
+    pub timeouts: Timeouts,
+    pub verify: bool,
+}
+
+impl Run {
+    pub(crate) fn new(protocol: Protocol, plan: Plan, connector: Connector) -> Self {
+        let mix = mix("GET", "/");
+        Self { plan, mix, protocol, connector, timeouts: Timeouts::default(), verify: false }
+    }
+
+    /// Runs the first worker of the plan on this thread.
+    pub(crate) async fn go(&self) -> Recording {
+        match (self.protocol, self.verify) {
+            (Protocol::H1, false) => self.by::<H1, _>(Blind).await,
+            (Protocol::H2, false) => self.by::<H2, _>(Blind).await,
+            (Protocol::H1, true) => self.by::<H1, _>(self.verifying()).await,
+            (Protocol::H2, true) => self.by::<H2, _>(self.verifying()).await,
+        }
+    }
+
+    fn verifying(&self) -> Verifying {
+        Verifying::new(self.protocol, &self.mix)
+    }
+
+    /// The same with an engine of one's own.
+    pub(crate) async fn by<E: Engine + 'static, W: Watch>(&self, watch: W) -> Recording
+    where
+        E::Prepared: 'static,
+    {
+        let share = Share {
+            plan: Arc::new(self.plan.clone()),
+            mix: Arc::clone(&self.mix),
+            connector: self.connector.clone(),
+            thread: 0,
+            timeouts: self.timeouts,
+            stop: Stop::default(),
+        };
+        let prepared = E::prepare(&share.mix, self.plan.seed).unwrap();
+        let told = Rc::new(RefCell::new(Recording::default()));
+        let listener = Rc::clone(&told);
+        let news = move |news| {
+            if let News::Slice(slice) = news {
+                listener.borrow_mut().absorb(slice);
+            }
+        };
+        let gate = async |_| Some(Instant::now());
+        let rest = drive::<E, _>(share, prepared, watch, Pacer::of_runtime(), gate, news).await;
+        let mut recording = told.take();
+        recording.merge(rest.unwrap());
+        balance(&recording);
+        recording
+    }
+}
+
+/// Nothing is lost and nothing is counted twice, whatever happened.
+pub(crate) fn balance(recording: &Recording) {
+    let counts = &recording.counts;
+    assert_eq!(counts.planned, counts.answered + counts.failed + counts.unsent, "{counts:?}");
+    assert_eq!(counts.statuses.values().sum::<u64>(), counts.answered);
+    assert_eq!(counts.requests.iter().sum::<u64>(), counts.answered);
+    assert!(counts.failures.values().sum::<u64>() >= counts.failed, "{counts:?}");
+    for (series, histogram) in &recording.totals {
+        let of_connections = ["resolve", "connect", "tls"].contains(&series.name());
+        assert!(of_connections || histogram.len() <= counts.answered, "{series:?}");
+    }
+    let slices = recording.slices.iter().map(|slice| slice.counts.answered).sum::<u64>();
+    assert_eq!(slices + recording.drain.answered, counts.answered);
+}
+
+/// Failures by their names.
+pub(crate) fn failures(recording: &Recording) -> BTreeMap<String, u64> {
+    recording.counts.failures.iter().map(|(failure, count)| (failure.name(), *count)).collect()
+}
+
+/// One failure, that often; none if never.
+pub(crate) fn only(name: &str, count: u64) -> BTreeMap<String, u64> {
+    [(name.to_owned(), count)].into_iter().filter(|(_, count)| *count > 0).collect()
+}
