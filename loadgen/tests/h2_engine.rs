@@ -169,6 +169,7 @@ async fn drive(stream: MemoryStream, schedule: &Schedule) -> (Log, usize) {
                 monitor.received(&block[..read]);
                 input.extend_from_slice(&block[..read]);
                 let received = engine.receive(&prepared, &mut input, &mut out, &mut log);
+                engine.proceed(&prepared, &mut out);
                 input.drain(..received.unwrap());
                 let begun: Vec<_> = log
                     .open

@@ -15,6 +15,8 @@ pub struct Planned {
     pub number: u64,
     /// Whether it counts; false in the warm-up.
     pub measured: bool,
+    /// Whether it was put back before: what it waited since its plan is not the generator's doing alone.
+    pub again: bool,
 }
 
 /// What was due and never sent.
@@ -124,7 +126,7 @@ impl Source {
     ///
     /// It keeps its planned time: that it waited is part of its response time.
     pub fn put_back(&mut self, planned: Planned) {
-        self.put_back.push_back(planned);
+        self.put_back.push_back(Planned { again: true, ..planned });
     }
 
     /// When the next request will be due, in the past if one is waiting; `None` if that depends on nothing but capacity (closed
@@ -147,6 +149,16 @@ impl Source {
             Kind::Open(open) => open.warm_up.at().or(open.schedule.at()).is_some(),
         };
         now >= self.closes || (!left && self.put_back.is_empty())
+    }
+
+    /// How many requests of a run by count nobody has taken yet, those apart that were put back.
+    pub fn left(&self) -> u64 {
+        match &self.kind {
+            Kind::Closed(Closed { number, stride, limit, .. }) if *limit < u64::MAX => {
+                limit.saturating_sub(*number).div_ceil((*stride).max(1))
+            }
+            _ => 0,
+        }
     }
 
     /// What was due by `now`, or by the end if that was before, and has not been taken. The warm-up is not counted.
@@ -172,7 +184,7 @@ impl Closed {
             return None;
         }
         *next = number.wrapping_add(self.stride);
-        Some(Planned { at: now, number, measured })
+        Some(Planned { at: now, number, measured, again: false })
     }
 }
 
@@ -184,7 +196,7 @@ impl Open {
         let at = cursor.at().filter(|at| *at <= now)?;
         let number = cursor.number();
         cursor.advance();
-        Some(Planned { at, number, measured })
+        Some(Planned { at, number, measured, again: false })
     }
 }
 
@@ -231,7 +243,7 @@ mod tests {
         let mut source = Source::new(&open("10/s for 1s"), 0);
         assert_eq!(source.next_due(), Some(SECOND / 20));
         assert_eq!(source.take(SECOND / 20 - 1), None);
-        let first = Planned { at: SECOND / 20, number: 0, measured: true };
+        let first = Planned { at: SECOND / 20, number: 0, measured: true, again: false };
         assert_eq!(source.take(SECOND / 20), Some(first));
         assert_eq!(source.take(SECOND / 20), None);
         assert_eq!(drained(&mut source, SECOND - 1).len(), 9);
@@ -272,8 +284,8 @@ mod tests {
             source.put_back(first);
             source.put_back(second);
             assert!(!source.is_exhausted(now));
-            assert_eq!(source.take(now), Some(first));
-            assert_eq!(source.take(now), Some(second));
+            assert_eq!(source.take(now), Some(Planned { again: true, ..first }));
+            assert_eq!(source.take(now), Some(Planned { again: true, ..second }));
             assert_eq!(source.take(now).map(|planned| planned.number), Some(2));
         }
     }
@@ -299,8 +311,14 @@ mod tests {
         let mut plan = plan(Load::Closed(End::After(Duration::from_secs(1))));
         plan.warm_up = Duration::from_secs(1);
         let mut source = Source::new(&plan, 0);
-        assert_eq!(source.take(5), Some(Planned { at: 5, number: 0, measured: false }));
-        assert_eq!(source.take(SECOND), Some(Planned { at: SECOND, number: 0, measured: true }));
+        assert_eq!(
+            source.take(5),
+            Some(Planned { at: 5, number: 0, measured: false, again: false })
+        );
+        assert_eq!(
+            source.take(SECOND),
+            Some(Planned { at: SECOND, number: 0, measured: true, again: false })
+        );
         assert_eq!(source.next_due(), None);
         assert!(!source.is_exhausted(2 * SECOND - 1));
         assert!(source.take(2 * SECOND - 1).is_some());
@@ -324,9 +342,12 @@ mod tests {
                         assert!(source.take(0).is_some_and(|planned| !planned.measured));
                     }
                     assert!(!source.is_exhausted(0));
+                    let left = source.left();
+                    let known = numbers.len() as u64;
                     numbers
                         .extend(drained(&mut source, SECOND).iter().map(|planned| planned.number));
                     assert!(source.is_exhausted(SECOND));
+                    assert_eq!((known + left, source.left()), (numbers.len() as u64, 0));
                 }
             }
             numbers.sort_unstable();

@@ -94,6 +94,10 @@ pub trait Sink {
     fn unprocessed(&mut self, ticket: Ticket);
 }
 
+/// Octets of requests behind which content waits until they are written, in all of a connection: so that a large
+/// content is not kept once more for each request.
+pub const BATCH: usize = 256 * 1024;
+
 /// What connections announce, by protocol.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Announced {
@@ -123,13 +127,25 @@ pub trait Engine: Sized {
     /// How many are in flight.
     fn in_flight(&self) -> usize;
 
-    /// Starts request `number` of the plan; its octets go behind those in `out`. Needs capacity.
+    /// Starts request `number` of the plan; its octets go behind those in `out`, content as far as [`BATCH`] lets it.
+    /// Needs capacity.
     fn start(&mut self, prepared: &Self::Prepared, number: u64, ticket: Ticket, out: &mut Vec<u8>);
+
+    /// Whether [`Engine::proceed`] may have octets to give.
+    fn has_more(&self) -> bool {
+        false
+    }
+
+    /// Goes on with content that waited: for a window which is open now, or for what was before it to be written. Call
+    /// it when all of that is, as long as [`Engine::has_more`].
+    fn proceed(&mut self, prepared: &Self::Prepared, out: &mut Vec<u8>) {
+        let _ = (prepared, out);
+    }
 
     /// Takes octets from the front of `input` and tells how many; keeps nothing of them that it did not take.
     ///
     /// Partial heads and frames are not taken: call again with more octets behind them. Octets to send (acknowledgements,
-    /// window updates, content that waited for a window) go into `out`.
+    /// window updates) go into `out`.
     ///
     /// # Errors
     /// When the connection cannot go on. Requests in flight are told one by one before, by `failed` or `unprocessed`.

@@ -43,8 +43,10 @@ pub struct Recorder {
     series: Distributions,
     /// Measured requests by the slice of their plan, less what was handed out.
     planned: Vec<u64>,
-    /// Requests that were put back and not taken again.
+    /// Measured requests that were put back and not taken again.
     put_back: u64,
+    /// The same of the warm-up.
+    warm_up_put_back: u64,
     unsent: u64,
     /// When the last measured request was finished.
     last: Option<Nanos>,
@@ -76,6 +78,7 @@ impl Recorder {
             series: Distributions::new(),
             planned: Vec::with_capacity(place(length.min(WEEK)) + 1),
             put_back: 0,
+            warm_up_put_back: 0,
             unsent: 0,
             last: None,
             ready: VecDeque::new(),
@@ -88,9 +91,9 @@ impl Recorder {
     /// Counts a request that was taken from the plan. One that was put back counts once.
     #[inline]
     pub fn planned(&mut self, planned: &Planned) {
-        if self.put_back > 0 {
-            // What was put back is taken again before anything else.
-            self.put_back -= 1;
+        if planned.again {
+            let waiting = self.waiting(planned);
+            *waiting = waiting.saturating_sub(1);
             return;
         }
         if !planned.measured {
@@ -106,8 +109,12 @@ impl Recorder {
 
     /// Counts a request that the server surely did not process and that will be taken from the plan again.
     pub fn put_back(&mut self, planned: &Planned) {
-        let _ = planned;
-        self.put_back += 1;
+        *self.waiting(planned) += 1;
+    }
+
+    /// How many requests of its part wait to be taken again.
+    fn waiting(&mut self, planned: &Planned) -> &mut u64 {
+        if planned.measured { &mut self.put_back } else { &mut self.warm_up_put_back }
     }
 
     /// Records an answer.
@@ -194,6 +201,37 @@ impl Recorder {
         }
     }
 
+    /// Ends the measured part, unless it is over: the user has interrupted the run, and what comes now is its drain.
+    pub fn cut(&mut self, now: Nanos) {
+        let end = now.max(self.options.measured_from);
+        if self.part != Part::Drain && self.options.measured_to.is_none_or(|to| end < to) {
+            self.passed(now);
+            self.options.measured_to = Some(end);
+            if self.part == Part::Measured {
+                self.boundary = self.boundary.min(end);
+            }
+        }
+    }
+
+    /// Ends what is over `now`, also where a number of requests is the end: more of them will be finished.
+    pub fn goes_on(&mut self, now: Nanos) {
+        self.until(now);
+    }
+
+    /// From the begin of the measured part: up to there all slices that are not empty were handed out by
+    /// [`rolled`](Self::rolled), once that gave none.
+    pub fn told(&self) -> Nanos {
+        match self.part {
+            Part::WarmUp => 0,
+            Part::Measured => begin(self.index),
+            Part::Drain => self
+                .options
+                .measured_to
+                .unwrap_or_default()
+                .saturating_sub(self.options.measured_from),
+        }
+    }
+
     /// Ends what is over `now` and hands it out, one slice at a time: call it until it gives none.
     ///
     /// Where a number of requests is the end, a slice is over once a request is finished behind it.
@@ -232,6 +270,7 @@ impl Recorder {
             }
         }
         recording.warm_up = self.warm_up.take();
+        recording.warm_up.unsent += self.warm_up_put_back;
         recording.warm_up_length = from.min(now);
         // What was put back and not taken again was planned already.
         let missed = self.unsent.saturating_sub(self.put_back);
@@ -410,7 +449,7 @@ mod tests {
     }
 
     fn plan(at: Nanos, measured: bool) -> Planned {
-        Planned { at, number: 0, measured }
+        Planned { at, number: 0, measured, again: false }
     }
 
     /// Planned 2 ms, with a free connection 1.6 ms, written 1 ms, begun half a millisecond before it was finished.
@@ -546,7 +585,7 @@ mod tests {
         }
         recorder.put_back(&plan(2, true));
         recorder.put_back(&plan(3, true));
-        recorder.planned(&plan(2, true));
+        recorder.planned(&Planned { again: true, ..plan(2, true) });
         recorder.answered(&sample(20 * MILLI), true);
         recorder.answered(&sample(21 * MILLI), true);
         // The third waits again, and four more were never taken.
@@ -586,6 +625,46 @@ mod tests {
         assert_eq!((recording.length, recording.slices.len()), (0, 0));
         assert_eq!(recording.warm_up.unsent, 3);
         assert_eq!(recording.warm_up_length, SLICE / 2);
+    }
+
+    #[test]
+    fn what_comes_behind_a_cut_is_drained() {
+        for to in [Some(10 * SLICE), None] {
+            let mut recorder = Recorder::new(options(0, to, false));
+            recorder.answered(&sample(SLICE + 5), true);
+            recorder.cut(SLICE + 9);
+            recorder.answered(&sample(3 * SLICE), true);
+            let recording = all(recorder, 4 * SLICE);
+            assert_eq!((recording.length, recording.drain_length), (SLICE + 9, 3 * SLICE - 9));
+            assert_eq!((recording.counts.answered, recording.drain.answered), (2, 1));
+        }
+        let mut recorder = Recorder::new(options(SLICE, Some(10 * SLICE), false));
+        recorder.answered(&sample(10 * MILLI), false);
+        recorder.cut(20 * MILLI);
+        recorder.answered(&sample(2 * SLICE), false);
+        let recording = all(recorder, 3 * SLICE);
+        assert_eq!((recording.length, recording.warm_up.answered), (0, 2));
+    }
+
+    #[test]
+    fn slices_are_told_once_more_is_to_come() {
+        let mut recorder = Recorder::new(options(0, None, false));
+        recorder.answered(&sample(10 * MILLI), true);
+        assert_eq!((recorder.rolled(3 * SLICE), recorder.told()), (None, 0));
+        recorder.goes_on(3 * SLICE);
+        assert_eq!(recorder.rolled(3 * SLICE).unwrap().counts.answered, 1);
+        assert_eq!((recorder.rolled(3 * SLICE), recorder.told()), (None, 3 * SLICE));
+    }
+
+    #[test]
+    fn warm_up_that_was_put_back_is_no_measured_request() {
+        let mut recorder = Recorder::new(options(SLICE, Some(2 * SLICE), true));
+        recorder.planned(&plan(5, false));
+        recorder.put_back(&plan(5, false));
+        recorder.unsent(3);
+        let recording = all(recorder, 2 * SLICE);
+        assert_eq!((recording.counts.planned, recording.counts.unsent), (3, 3));
+        assert_eq!((recording.warm_up.planned, recording.warm_up.unsent), (1, 1));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::watch::{Seen, Watch};
 use crate::clock::Nanos;
 use crate::error::{Cause, Failure, Phase};
-use crate::protocol::{Announced, Engine, Ticket};
+use crate::protocol::{Announced, BATCH, Engine, Ticket};
 
 /// A connection that is open.
 pub(super) struct Connection<E: Engine, W: Watch> {
@@ -27,14 +27,20 @@ pub(super) struct Connection<E: Engine, W: Watch> {
     eye: W::Connection,
     /// Octets received that the engine could not take yet.
     rest: Vec<u8>,
-    /// Octets that could not be sent yet.
+    /// Octets that could not be sent at once; empty when all of them are.
     unsent: Vec<u8>,
+    /// How many of them are sent by now.
+    gone: usize,
     /// Requests that begin in `unsent`, and where.
     unwritten: VecDeque<(usize, Ticket)>,
     /// Requests that it may still start; none means any number.
     left: Option<u64>,
     /// Whether no request was started.
     new: bool,
+    /// Whether a request has ended on it, well or not.
+    useful: bool,
+    /// It has room and found nothing due.
+    rests: bool,
     /// The stream holds octets back that it took.
     is_held: bool,
 }
@@ -73,9 +79,12 @@ impl<E: Engine, W: Watch> Connection<E, W> {
             eye,
             rest: Vec::new(),
             unsent,
+            gone: 0,
             unwritten: VecDeque::new(),
             left: requests,
             new: true,
+            useful: false,
+            rests: false,
             is_held: false,
         }
     }
@@ -100,9 +109,9 @@ impl<E: Engine, W: Watch> Connection<E, W> {
         }
     }
 
-    /// Whether no request was started on it.
-    pub(super) fn is_unused(&self) -> bool {
-        self.new
+    /// Whether no request has ended on it: none was started, or the server gave all of them back.
+    pub(super) fn is_useless(&self) -> bool {
+        !self.useful
     }
 
     /// Makes itself known when it is polled first.
@@ -129,7 +138,10 @@ impl<E: Engine, W: Watch> Connection<E, W> {
             Over::Broke(cause) => (Some(cause), is_idle.then_some(cause)),
             Over::Refused(cause, told) => (Some(cause), (!told).then_some(cause)),
         };
-        self.engine.end(told, &mut shared.parts(&mut self.eye, now).sink);
+        let mut parts = shared.parts(&mut self.eye, now);
+        self.engine.end(told, &mut parts.sink);
+        let ended = parts.sink.has_ended();
+        self.note(shared, ended, now);
         shared.see(&mut self.eye, Seen::End(end));
         if let Some(cause) = broke
             && !shared.ended
@@ -142,16 +154,10 @@ impl<E: Engine, W: Watch> Connection<E, W> {
         }
         shared.out.clear();
         shared.batch.clear();
-        shared.set_room(self.slot, None);
-        let slot = shared.slots.get_mut(self.slot as usize);
-        let handed = slot.and_then(|slot| {
+        self.withdraw(shared);
+        if let Some(slot) = shared.slots.get_mut(self.slot as usize) {
             slot.waker = None;
             slot.expired.clear();
-            slot.handed.take()
-        });
-        if let Some(planned) = handed {
-            shared.handed -= 1;
-            shared.put_back(planned);
         }
         // With it may go the last one that would ask.
         shared.dry = shared.source.is_exhausted(now);
@@ -168,21 +174,44 @@ impl<E: Engine, W: Watch> Connection<E, W> {
         let read = self.read(shared, cx)?;
         // What the peer does not take holds up what is behind it.
         let is_held_up = !self.unsent.is_empty();
+        if !is_held_up && self.engine.has_more() {
+            self.engine.proceed(&shared.prepared, &mut shared.out);
+        }
         if !is_held_up && self.engine.capacity() > 0 && self.left != Some(0) {
             let now = match read {
                 Poll::Ready(now) => now,
                 Poll::Pending => shared.clock.now(),
             };
             self.start(shared, now);
+        } else if self.rests {
+            self.withdraw(shared);
         }
         self.send(shared, cx).map_err(Over::Broke)?;
         if self.engine.in_flight() == 0 && (self.engine.is_closing() || self.left == Some(0)) {
             return Err(Over::Closed);
         }
-        if is_held_up && self.unsent.is_empty() {
+        // Nobody calls when there is no more to wait for.
+        if self.unsent.is_empty() && (is_held_up || self.engine.has_more()) {
             return Ok(Poll::Ready(()));
         }
         Ok(read.map(|_| ()))
+    }
+
+    /// It has no room any more: what was handed to it is for others.
+    #[cold]
+    fn withdraw(&mut self, shared: &mut Shared<E, W>) {
+        self.rests = false;
+        shared.set_room(self.slot, None);
+        shared.take_back(self.slot);
+    }
+
+    /// Notes that requests have ended.
+    #[inline]
+    fn note(&mut self, shared: &mut Shared<E, W>, ended: bool, now: Nanos) {
+        if ended {
+            self.useful = true;
+            shared.progress = now;
+        }
     }
 
     /// Starts what is due, as far as there is room.
@@ -191,10 +220,13 @@ impl<E: Engine, W: Watch> Connection<E, W> {
         let free = shared.free(now);
         while self.engine.capacity() > 0 && self.left != Some(0) {
             let Some(planned) = shared.take(self.slot, now) else {
+                self.rests = true;
                 shared.set_room(self.slot, Some(free));
                 return;
             };
             let request = shared.pick(planned.number);
+            // What was put back was with a server, or waited for one, until now.
+            let free = if planned.again { now } else { free };
             let ticket = shared.flights.add(planned, free, request, self.slot, self.new);
             self.new = false;
             if let Some(left) = &mut self.left {
@@ -203,6 +235,7 @@ impl<E: Engine, W: Watch> Connection<E, W> {
             shared.batch.push((shared.out.len(), ticket));
             self.engine.start(&shared.prepared, planned.number, ticket, &mut shared.out);
         }
+        self.rests = false;
         shared.set_room(self.slot, None);
     }
 
@@ -251,12 +284,14 @@ impl<E: Engine, W: Watch> Connection<E, W> {
     /// Sends what could not be sent before, and what came behind it.
     #[cold]
     fn send_rest(&mut self, shared: &mut Shared<E, W>, cx: &mut Context<'_>) -> Result<(), Cause> {
+        if self.gone > self.unsent.len() / 2 {
+            self.forget_gone();
+        }
         let offset = self.unsent.len();
         self.unsent.append(&mut shared.out);
         self.unwritten.extend(shared.batch.drain(..).map(|(at, ticket)| (offset + at, ticket)));
-        let mut sent = 0;
         let result = loop {
-            let rest = self.unsent.get(sent..).unwrap_or_default();
+            let rest = self.unsent.get(self.gone..).unwrap_or_default();
             if rest.is_empty() {
                 break Ok(());
             }
@@ -266,26 +301,34 @@ impl<E: Engine, W: Watch> Connection<E, W> {
                 Poll::Ready(Err(error)) => break Err(error.into()),
                 Poll::Ready(Ok(0)) => break Err(Cause::Closed),
                 Poll::Ready(Ok(written)) => {
-                    sent += written;
-                    self.wrote(shared, sent, now);
+                    self.gone += written;
+                    shared.recorder.transferred(written as u64, 0);
+                    self.wrote(shared, now);
                 }
             }
         };
-        shared.recorder.transferred(sent as u64, 0);
-        if sent < self.unsent.len() {
-            shared.set_room(self.slot, None);
-        }
-        self.unsent.drain(..sent);
-        for (at, _) in &mut self.unwritten {
-            *at -= sent;
+        if self.gone == self.unsent.len() {
+            self.forget_gone();
+        } else if self.rests {
+            self.withdraw(shared);
         }
         result.and_then(|()| self.flush(cx))
     }
 
-    /// Notes which requests have begun to be sent, up to that place in `unsent`.
-    fn wrote(&mut self, shared: &mut Shared<E, W>, sent: usize, now: Nanos) {
+    /// Drops octets that are sent. Done for each write, it would cost the square of what is unsent.
+    fn forget_gone(&mut self) {
+        self.unsent.drain(..self.gone);
+        self.unsent.shrink_to(BATCH);
+        for (at, _) in &mut self.unwritten {
+            *at -= self.gone;
+        }
+        self.gone = 0;
+    }
+
+    /// Notes which requests have begun to be sent.
+    fn wrote(&mut self, shared: &mut Shared<E, W>, now: Nanos) {
         while let Some(&(at, ticket)) = self.unwritten.front()
-            && at < sent
+            && at < self.gone
         {
             self.unwritten.pop_front();
             // A server that answers in advance may have freed the ticket.
@@ -342,16 +385,25 @@ impl<E: Engine, W: Watch> Connection<E, W> {
         let input = parts.buffer.get_mut(..held + read).unwrap_or_default();
         parts.sink.see(Seen::Received(input.get(held..).unwrap_or_default()));
         let taken = match self.engine.receive(parts.prepared, input, parts.out, &mut parts.sink) {
-            Ok(taken) => taken,
+            Ok(taken) => {
+                let ended = parts.sink.has_ended();
+                if taken < held + read {
+                    self.rest.clear();
+                    self.rest.extend_from_slice(input.get(taken..).unwrap_or_default());
+                }
+                self.note(shared, ended, now);
+                taken
+            }
             Err(cause) => {
                 let refused = input.get(self.engine.understood()..).unwrap_or_default();
                 parts.sink.see(Seen::Refused(cause, refused));
-                return Err(Over::Refused(cause, parts.sink.has_failed));
+                let (ended, told) = (parts.sink.has_ended(), parts.sink.has_failed);
+                self.note(shared, ended, now);
+                return Err(Over::Refused(cause, told));
             }
         };
-        self.rest.clear();
-        if taken < held + read {
-            self.rest.extend_from_slice(input.get(taken..).unwrap_or_default());
+        if taken == held + read {
+            self.rest.clear();
         }
         Ok(Poll::Ready(now))
     }
@@ -383,6 +435,7 @@ impl<E: Engine, W: Watch> Connection<E, W> {
             if !self.engine.cancel(ticket, &mut shared.out) {
                 return Err(Over::Broke(cause));
             }
+            self.useful = true;
             shared.see(&mut self.eye, Seen::Lost(ticket, Some(cause)));
             shared.fail(ticket, cause, now);
         }

@@ -149,7 +149,15 @@ where
     let mut steward = Steward::new(Rc::clone(&shared), share.clone(), news);
     let ended = steward.run(&mut pacer).await;
     drop(steward);
-    tasks.shutdown().await;
+    tasks.abort_all();
+    while let Some(end) = tasks.join_next().await {
+        // What a connection left behind when it broke down is not to be believed.
+        if let Err(error) = end
+            && let Ok(panic) = error.try_into_panic()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
     let shared = Rc::into_inner(shared)?.into_inner();
     let mut recording = shared.recorder.finish(clock.now());
     recording.generator_cpu = ended.cpu;
@@ -201,7 +209,6 @@ async fn keep<E: Engine, W: Watch>(
                     let shared = &mut *shared.borrow_mut();
                     let now = shared.clock.now();
                     shared.recorder.opened(&link.opened, now);
-                    shared.open += 1;
                 }
                 let plan = &share.plan;
                 let mut connection = Connection::new(
@@ -213,10 +220,7 @@ async fn keep<E: Engine, W: Watch>(
                     plan.requests_per_connection,
                 );
                 poll_fn(|cx| connection.poll(cx)).await;
-                let shared = &mut *shared.borrow_mut();
-                shared.open -= 1;
-                shared.seen_open = shared.clock.now();
-                connection.is_unused()
+                connection.is_useless()
             }
             Err(failure) => {
                 let shared = &mut *shared.borrow_mut();

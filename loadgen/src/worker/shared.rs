@@ -49,10 +49,10 @@ pub(super) struct Shared<E: Engine, W> {
     pub(super) ended: bool,
     /// Nothing is left to be taken, if nothing is put back.
     pub(super) dry: bool,
-    /// Connections that are open.
-    pub(super) open: usize,
-    /// When one was open last.
-    pub(super) seen_open: Nanos,
+    /// When a request ended last, or one was seen to be under way.
+    pub(super) progress: Nanos,
+    /// When one was put back last.
+    pub(super) put_back_at: Option<Nanos>,
     /// Wakes whoever hands out due requests and watches for the end.
     pub(super) steward: Rc<Notify>,
     /// The steward waits for a connection with room.
@@ -113,8 +113,8 @@ impl<E: Engine, W: Watch> Shared<E, W> {
             handed: 0,
             ended: false,
             dry: false,
-            open: 0,
-            seen_open: 0,
+            progress: 0,
+            put_back_at: None,
             steward: Rc::new(Notify::new()),
             wants_idle: false,
             deadline: share.timeouts.deadline.map(nanos),
@@ -171,6 +171,15 @@ impl<E: Engine, W: Watch> Shared<E, W> {
         self.dry = false;
         // Connections that rest have to be asked again.
         self.steward.notify_one();
+    }
+
+    /// Takes back what was handed to a connection that cannot start it.
+    pub(super) fn take_back(&mut self, slot: u32) {
+        if let Some(planned) = self.slots.get_mut(slot as usize).and_then(|slot| slot.handed.take())
+        {
+            self.handed -= 1;
+            self.put_back(planned);
+        }
     }
 
     /// Since when there has been room, for a connection that has some now.
@@ -241,6 +250,7 @@ impl<E: Engine, W: Watch> Shared<E, W> {
 
     /// Records that a request failed.
     pub(super) fn fail(&mut self, ticket: Ticket, cause: Cause, now: Nanos) {
+        self.progress = now;
         fail(&mut self.flights, &mut self.recorder, ticket, cause, now);
     }
 
@@ -268,6 +278,7 @@ impl<E: Engine, W: Watch> Shared<E, W> {
                 watch: &mut self.watch,
                 eye,
                 dry: &mut self.dry,
+                put_back_at: &mut self.put_back_at,
                 steward: &self.steward,
                 clock: self.clock,
                 now,
@@ -294,10 +305,11 @@ pub(super) struct Batch<'a, W: Watch> {
     watch: &'a mut W,
     eye: &'a mut W::Connection,
     dry: &'a mut bool,
+    put_back_at: &'a mut Option<Nanos>,
     steward: &'a Notify,
     clock: Clock,
     now: Nanos,
-    answers: u32,
+    pub(super) answers: u32,
     /// A request was told that it failed.
     pub(super) has_failed: bool,
 }
@@ -306,6 +318,12 @@ impl<W: Watch> Batch<'_, W> {
     #[inline]
     pub(super) fn see(&mut self, seen: Seen<'_>) {
         self.watch.see(self.eye, seen, self.recorder);
+    }
+
+    /// Whether a request was told that it is whole, or failed.
+    #[inline]
+    pub(super) fn has_ended(&self) -> bool {
+        self.answers > 0 || self.has_failed
     }
 }
 
@@ -374,6 +392,7 @@ impl<W: Watch> Sink for Batch<'_, W> {
         self.see(Seen::Lost(ticket, None));
         self.source.put_back(flight.planned);
         self.recorder.put_back(&flight.planned);
+        *self.put_back_at = Some(self.now);
         *self.dry = false;
         // Connections that rest have to be asked again.
         self.steward.notify_one();

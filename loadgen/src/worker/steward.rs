@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::yield_now;
 
+use super::flights::Flight;
 use super::pace::Pacer;
 use super::shared::Shared;
 use super::watch::Watch;
@@ -23,7 +24,7 @@ const LONGEST_TICK: Duration = Duration::from_millis(100);
 const SHORTEST_TICK: Duration = Duration::from_millis(1);
 /// How exact a timeout is, as its part.
 const EXACTNESS: u32 = 10;
-/// How long a run by count goes on without a connection.
+/// How long a run by count goes on while nothing gets anywhere.
 const PATIENCE: Nanos = 10_000_000_000;
 
 /// See the module.
@@ -37,10 +38,10 @@ pub(super) struct Steward<E: Engine, W, N> {
     measured_to: Option<Nanos>,
     /// CPU time of this thread when the measured part began, and when it ended.
     cpu: (Option<Nanos>, Option<Nanos>),
+    /// When sending ended.
+    ended: Nanos,
     /// When the drain is over.
     drained: Option<Nanos>,
-    /// Requests that had been put back when the drain began.
-    put_back: u64,
     interrupted: bool,
 }
 
@@ -61,8 +62,8 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
             measured_from: share.plan.measured_from(),
             measured_to: share.plan.measured_to(),
             cpu: (None, None),
+            ended: 0,
             drained: None,
-            put_back: 0,
             interrupted: false,
             share,
         }
@@ -116,10 +117,6 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
         for at in ends.into_iter().flatten().filter(|at| *at > now) {
             next = next.min(at);
         }
-        // Behind the end what is due stays, and is no reason to wake.
-        if self.drained.is_some() {
-            return next;
-        }
         // Without a connection that rests nobody could take what is due.
         shared.wants_idle = shared.idle.is_empty();
         // Behind the end what is due stays: looking for a taker of it would take all the time there is for the drain.
@@ -134,6 +131,7 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
 
     fn tick(&mut self, now: Nanos) {
         self.sweep(now);
+        self.look(now);
         self.roll(now);
         // Slices are passed on when they are over, not up to a tick later.
         let over = now.saturating_sub(self.measured_from) % SLICE;
@@ -143,10 +141,27 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
     /// Passes on what is over.
     fn roll(&mut self, now: Nanos) {
         let mut shared = self.shared.borrow_mut();
+        if !shared.flights.is_empty() {
+            shared.recorder.goes_on(now);
+        }
         while let Some(slice) = shared.recorder.rolled(now) {
             (self.news)(News::Slice(slice));
         }
-        (self.news)(News::Until(now.saturating_sub(self.measured_from)));
+        (self.news)(News::Until(shared.recorder.told()));
+    }
+
+    /// Looks whether anything is left, and whether what is under way gets anywhere: where the server puts back one
+    /// request after the other, only those do that are with it for long.
+    fn look(&mut self, now: Nanos) {
+        let shared = &mut *self.shared.borrow_mut();
+        if shared.flights.is_empty() {
+            shared.dry = shared.source.is_exhausted(now);
+        }
+        let is_tossed = shared.put_back_at.is_some_and(|at| now.saturating_sub(at) < PATIENCE);
+        let since = |flight: &Flight| now.saturating_sub(flight.written().unwrap_or(flight.free));
+        if shared.flights.iter().any(|(_, flight)| !is_tossed || since(flight) > PATIENCE / 2) {
+            shared.progress = now;
+        }
     }
 
     /// Finds what has taken too long.
@@ -187,8 +202,8 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
         self.interrupted = self.share.stop.is_set();
         self.interrupted
             || self.measured_to.is_some_and(|end| now >= end)
-            || shared.is_over()
-            || self.is_by_count() && shared.open == 0 && now - shared.seen_open > PATIENCE
+            || self.is_by_count()
+                && (shared.is_over() || now.saturating_sub(shared.progress) > PATIENCE)
     }
 
     fn is_by_count(&self) -> bool {
@@ -204,14 +219,10 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
             shared.handed -= 1;
             shared.put_back(planned);
         }
-        let mut unsent = 0;
-        // A run by count that gave up.
-        while self.is_by_count() && !self.interrupted && shared.source.take(now).is_some() {
-            unsent += 1;
+        if self.interrupted {
+            shared.recorder.cut(now);
         }
-        let left = shared.source.unsent(now);
-        self.put_back = left.put_back;
-        shared.recorder.unsent(unsent + left.total());
+        self.ended = now;
         self.cpu.1 = Some(thread_time());
         self.drained = Some(now.saturating_add(nanos(self.share.plan.drain)));
     }
@@ -223,9 +234,13 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
         for ticket in left {
             shared.fail(ticket, Cause::Unfinished, now);
         }
-        // What the server refused behind the end is not sent again.
-        let refused = shared.source.unsent(now).put_back.saturating_sub(self.put_back);
-        shared.recorder.unsent(refused);
+        // Only now, since the server may have put back something in the drain.
+        let mut unsent = shared.source.unsent(self.ended).total();
+        if !self.interrupted {
+            // A run by count that gave up.
+            unsent += shared.source.left();
+        }
+        shared.recorder.unsent(unsent);
     }
 }
 

@@ -24,12 +24,15 @@ use falconry_wire::method::Method;
 
 pub use prepare::Prepared;
 
-use super::{Announced, Answer, Engine, Head, Sink, Ticket};
+use super::{Announced, Answer, BATCH, Engine, Head, Sink, Ticket};
 use crate::error::Cause;
 use crate::request::Mix;
 
 /// Largest head that is remembered, in octets: most are a few hundred.
 const KNOWN: usize = 1024;
+
+/// Requests in flight for which there is room from the beginning.
+const DEPTH: usize = 1024;
 
 /// A connection of HTTP/1.1.
 #[derive(Debug)]
@@ -48,6 +51,10 @@ pub struct H1 {
     persistent: bool,
     /// No request goes behind what is in flight.
     closing: bool,
+    /// What comes now is no HTTP any more.
+    tunnel: bool,
+    /// The request of that number is written up to that octet of its own.
+    writing: Option<(u64, usize)>,
     /// A part of a head was handed to the parser.
     partial: bool,
     parser: ResponseParser,
@@ -94,13 +101,15 @@ impl Engine for H1 {
         let depth = in_flight.max(1);
         Self {
             depth,
-            queue: VecDeque::with_capacity(depth),
+            queue: VecDeque::with_capacity(depth.min(DEPTH)),
             state: State::Head,
             begun: false,
             content: 0,
             status: 0,
             persistent: true,
             closing: false,
+            tunnel: false,
+            writing: None,
             partial: false,
             parser: ResponseParser::new(Profile::Strict, HeadLimits::default()),
             head: ResponseHead::default(),
@@ -112,7 +121,7 @@ impl Engine for H1 {
 
     #[inline]
     fn capacity(&self) -> usize {
-        if self.closing { 0 } else { self.depth - self.queue.len() }
+        if self.closing || self.writing.is_some() { 0 } else { self.depth - self.queue.len() }
     }
 
     #[inline]
@@ -122,7 +131,11 @@ impl Engine for H1 {
 
     #[inline]
     fn start(&mut self, prepared: &Prepared, number: u64, ticket: Ticket, out: &mut Vec<u8>) {
+        let begin = out.len();
         let form = prepared.append(number, out);
+        if form.len() > BATCH {
+            self.writing = Some((number, out.len() - begin));
+        }
         // RFC 9112 §9.6: no request follows one that says `close`.
         self.closing |= form.closes;
         self.queue.push_back(Asked {
@@ -131,6 +144,21 @@ impl Engine for H1 {
             closes: form.closes,
             upgrades: form.upgrades,
         });
+    }
+
+    #[inline]
+    fn has_more(&self) -> bool {
+        self.writing.is_some()
+    }
+
+    #[cold]
+    fn proceed(&mut self, prepared: &Prepared, out: &mut Vec<u8>) {
+        if let Some((number, written)) = self.writing {
+            let rest = prepared.rest(number, written);
+            let next = rest.get(..BATCH).unwrap_or(rest);
+            out.extend_from_slice(next);
+            self.writing = (next.len() < rest.len()).then_some((number, written + next.len()));
+        }
     }
 
     fn receive(
@@ -145,8 +173,8 @@ impl Engine for H1 {
             && !rest.is_empty()
         {
             let Some(&asked) = self.queue.front() else {
-                // Behind a response that ended the connection nothing is ours to judge.
-                if self.closing {
+                // Behind a response that ended HTTP nothing is ours to judge.
+                if self.tunnel {
                     return Ok(input.len());
                 }
                 self.understood = at;
@@ -250,7 +278,8 @@ impl H1 {
         match self.head.framing(asked.method) {
             ResponseFraming::None => {
                 // RFC 9110 §9.3.6: behind a 2xx to CONNECT the connection is a tunnel.
-                self.persistent &= asked.method != Method::Connect || status >= 300;
+                self.tunnel = asked.method == Method::Connect && status < 300;
+                self.persistent &= !self.tunnel;
                 self.done(asked, sink);
                 Ok(Step::Taken(len))
             }
@@ -298,6 +327,7 @@ impl H1 {
             self.status = status;
             self.content = 0;
             self.persistent = false;
+            self.tunnel = true;
             self.done(asked, sink);
         }
         Ok(Step::Taken(len))

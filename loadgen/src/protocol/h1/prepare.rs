@@ -4,6 +4,7 @@ use falconry_wire::field::{is_name, is_value, list};
 use falconry_wire::h1::{HeadLimits, Parsed, Profile, RequestHead, RequestParser};
 use falconry_wire::method::Method;
 
+use crate::protocol::BATCH;
 use crate::request::{Mix, Part, Request, Text};
 
 /// The requests of a mix.
@@ -66,15 +67,31 @@ impl Prepared {
         Ok(Self { mix: mix.clone(), requests, seed })
     }
 
-    /// Appends request `number` of the plan to `out`, and gives what it is.
     #[inline]
-    pub(super) fn append(&self, number: u64, out: &mut Vec<u8>) -> &Form {
-        let form = match &*self.requests {
+    fn form(&self, number: u64) -> &Form {
+        match &*self.requests {
             [one] => one,
             many => many.get(self.mix.pick(number)).unwrap_or(&many[0]),
-        };
+        }
+    }
+
+    /// What is left of request `number` behind so many of its octets.
+    pub(super) fn rest(&self, number: u64, written: usize) -> &[u8] {
+        match &self.form(number).octets {
+            Octets::Fixed(octets) => octets.get(written..).unwrap_or_default(),
+            Octets::Rendered(_) | Octets::Measured(..) => &[],
+        }
+    }
+
+    /// Appends request `number` of the plan to `out`, the first [`BATCH`] octets of one that is the same for all, and
+    /// gives what it is.
+    #[inline]
+    pub(super) fn append(&self, number: u64, out: &mut Vec<u8>) -> &Form {
+        let form = self.form(number);
         match &form.octets {
-            Octets::Fixed(octets) => out.extend_from_slice(octets),
+            Octets::Fixed(octets) => {
+                out.extend_from_slice(octets.get(..BATCH).unwrap_or(octets));
+            }
             Octets::Rendered(segments) => render(segments, number, self.seed, out),
             Octets::Measured(head, content) => {
                 render(head, number, self.seed, out);
@@ -108,6 +125,12 @@ fn measured(content: &Text, number: u64, seed: u64, out: &mut Vec<u8>) {
 }
 
 impl Form {
+    /// Octets, if they are the same for all.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        if let Octets::Fixed(octets) = &self.octets { octets.len() } else { 0 }
+    }
+
     fn new(request: &Request) -> Result<Self, String> {
         if let Some(octets) = &request.octets {
             let closes = closes(octets);

@@ -313,9 +313,19 @@ impl Engine for H2 {
         self.send_request(prepared, number, ticket, out);
     }
 
+    #[inline]
+    fn has_more(&self) -> bool {
+        self.uploads.is_awake()
+    }
+
+    #[cold]
+    fn proceed(&mut self, prepared: &Prepared, out: &mut Vec<u8>) {
+        self.send_content(prepared, out);
+    }
+
     fn receive(
         &mut self,
-        prepared: &Prepared,
+        _prepared: &Prepared,
         input: &mut [u8],
         out: &mut Vec<u8>,
         sink: &mut impl Sink,
@@ -324,10 +334,7 @@ impl Engine for H2 {
             return Err(cause);
         }
         match self.frames(input, out, sink) {
-            Ok(consumed) => {
-                self.send_content(prepared, out);
-                Ok(consumed)
-            }
+            Ok(consumed) => Ok(consumed),
             Err(broken) => Err(self.break_off(broken, out, sink)),
         }
     }

@@ -8,7 +8,7 @@ use falconry_wire::hpack::{Indexing, Literal};
 
 use super::H2;
 use super::prepare::{Content, Piece, Prepared};
-use crate::protocol::Ticket;
+use crate::protocol::{BATCH, Ticket};
 
 /// A group of lines as it was encoded last.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +37,7 @@ pub(super) struct Uploads {
     waiting: Vec<Upload>,
     /// Whose turn it is.
     turn: usize,
-    /// A window has opened.
+    /// A window has opened, or what was before is to be written first.
     opened: bool,
 }
 
@@ -51,7 +51,7 @@ enum Sent {
 }
 
 impl H2 {
-    /// Opens a stream: HEADERS, and as much DATA as the windows take.
+    /// Opens a stream: HEADERS, and as much DATA as the windows and [`BATCH`] take.
     #[inline]
     pub(super) fn send_request(
         &mut self,
@@ -85,10 +85,17 @@ impl H2 {
         if !content.is_empty() {
             let window = Window::stream(self.server.initial_window);
             let mut upload = Upload { stream, window, request: at, rendered: Vec::new(), sent: 0 };
-            while let Some(sent) =
-                upload.more(content, &mut self.sends, self.server.max_frame_size, out)
-            {
+            loop {
+                let is_enough = out.len() >= BATCH;
+                let sent = match is_enough {
+                    true => Sent::Nothing,
+                    false => upload.more(content, &mut self.sends, self.server.max_frame_size, out),
+                };
+                if sent == Sent::All {
+                    break;
+                }
                 if sent == Sent::Nothing {
+                    self.uploads.opened |= is_enough;
                     if let Some(stream) = self.streams.find(stream) {
                         stream.uploads = true;
                     }
@@ -189,13 +196,17 @@ impl H2 {
         }
     }
 
-    /// Sends content that waited, a frame a stream in turn, if a window has opened.
+    /// Sends content that waited, a frame a stream in turn, if a window has opened; no more than [`BATCH`].
     pub(super) fn send_content(&mut self, prepared: &Prepared, out: &mut Vec<u8>) {
         if !std::mem::take(&mut self.uploads.opened) {
             return;
         }
         let mut blocked = 0;
         while blocked < self.uploads.waiting.len() && self.sends.available() > 0 {
+            if out.len() >= BATCH {
+                self.uploads.opened = true;
+                return;
+            }
             if self.uploads.turn >= self.uploads.waiting.len() {
                 self.uploads.turn = 0;
             }
@@ -210,8 +221,8 @@ impl H2 {
             let sent = upload.more(content, &mut self.sends, self.server.max_frame_size, out);
             upload.rendered = rendered;
             let stream = upload.stream;
-            let is_whole = sent.is_none_or(|sent| sent == Sent::All);
-            blocked = if sent == Some(Sent::Nothing) { blocked + 1 } else { 0 };
+            let is_whole = sent == Sent::All;
+            blocked = if sent == Sent::Nothing { blocked + 1 } else { 0 };
             if is_whole {
                 // The next one has moved to this place.
                 self.uploads.waiting.remove(turn);
@@ -226,15 +237,18 @@ impl H2 {
 }
 
 impl Upload {
-    /// Sends the next frame; `None` if all was sent before.
+    /// Sends the next frame.
     fn more(
         &mut self,
         content: &[u8],
         connection: &mut Window,
         max_frame_size: u32,
         out: &mut Vec<u8>,
-    ) -> Option<Sent> {
-        let rest = content.get(self.sent..).filter(|rest| !rest.is_empty())?;
+    ) -> Sent {
+        let rest = content.get(self.sent..).unwrap_or_default();
+        if rest.is_empty() {
+            return Sent::All;
+        }
         let room = connection.available().min(self.window.available()).min(max_frame_size);
         let data = rest.get(..room as usize).unwrap_or(rest);
         let length = data.len() as u32;
@@ -242,18 +256,24 @@ impl Upload {
             || connection.consume(length).is_err()
             || self.window.consume(length).is_err()
         {
-            return Some(Sent::Nothing);
+            return Sent::Nothing;
         }
         let end_stream = data.len() == rest.len();
         Frame::Data { stream: self.stream, end_stream, padding: None, data }.encode(out);
         self.sent += data.len();
-        Some(if end_stream { Sent::All } else { Sent::Some })
+        if end_stream { Sent::All } else { Sent::Some }
     }
 }
 
 impl Uploads {
     fn position(&self, stream: StreamId) -> Option<usize> {
         self.waiting.binary_search_by_key(&stream, |upload| upload.stream).ok()
+    }
+
+    /// Whether content may go on.
+    #[inline]
+    pub(super) fn is_awake(&self) -> bool {
+        self.opened
     }
 
     /// A window has opened.

@@ -103,6 +103,7 @@ impl Client {
             self.input.extend_from_slice(part);
             let Self { engine, prepared, input, out, log, .. } = self;
             let consumed = engine.receive(prepared, input, out, log)?;
+            engine.proceed(prepared, out);
             self.input.drain(..consumed);
         }
         Ok(())

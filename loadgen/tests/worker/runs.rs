@@ -1,163 +1,26 @@
-//! One worker, in memory and on virtual time.
-#![allow(clippy::unwrap_used)] // a test fails by panicking
+//! Runs as they should be, and servers that are not.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use falconry_loadgen::connect::Connector;
 use falconry_loadgen::error::{Cause, Failure, Phase};
-use falconry_loadgen::plan::{Arrivals, End, Load, Plan, Schedule, Shard};
+use falconry_loadgen::plan::{End, Load};
 use falconry_loadgen::protocol::h1::H1;
 use falconry_loadgen::protocol::h2::H2;
 use falconry_loadgen::protocol::{Engine, Protocol};
-use falconry_loadgen::record::{Recording, Series};
-use falconry_loadgen::request::{Mix, Request, Text};
-use falconry_loadgen::run::{Stop, Timeouts};
+use falconry_loadgen::record::Series;
 use falconry_loadgen::worker::pace::Pacer;
-use falconry_loadgen::worker::{Blind, News, Share, Verifying, drive};
-use falconry_server::reference::{ReferenceOptions, application};
-use falconry_server::{Endpoint, Server};
-use falconry_transport::memory::{self, MemoryOptions, MemoryStream};
+use falconry_loadgen::worker::{Blind, drive};
+use falconry_transport::memory::{self, MemoryOptions};
 use falconry_transport::{Bound, accept};
-use falconry_wire::method::Method;
 use falconry_witness::Witness;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 
-const SECOND: Duration = Duration::from_secs(1);
-
-fn on_virtual_time<T>(test: impl AsyncFnOnce() -> T) -> T {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    LocalSet::new().block_on(&runtime.unwrap(), test())
-}
-
-fn mix(path: &str) -> Arc<Mix> {
-    let request = Request {
-        name: format!("GET {path}"),
-        method: Method::Get,
-        method_name: "GET".into(),
-        scheme: "http",
-        authority: "falconry.test".into(),
-        path: Text::fixed(path.to_owned()),
-        fields: Vec::new(),
-        content: Text::default(),
-        octets: None,
-        weight: 1,
-    };
-    Arc::new(Mix::new(vec![request], 1))
-}
-
-fn plan(load: Load, connections: usize, in_flight: usize) -> Plan {
-    Plan {
-        load,
-        warm_up: Duration::ZERO,
-        connections,
-        in_flight,
-        threads: 1,
-        requests_per_connection: None,
-        drain: SECOND,
-        shard: Shard { index: 0, count: 1 },
-        seed: 1,
-    }
-}
-
-fn count(count: u64) -> Load {
-    Load::Closed(End::Count(count))
-}
-
-fn rate(rate: f64, length: Duration) -> Load {
-    Load::Open(Schedule::constant(rate, length), Arrivals::Constant)
-}
-
-fn share(plan: Plan, connector: Connector, path: &str) -> Share {
-    Share {
-        plan: Arc::new(plan),
-        mix: mix(path),
-        connector,
-        thread: 0,
-        timeouts: Timeouts::default(),
-        stop: Stop::default(),
-    }
-}
-
-/// Runs a worker to its end, with the responses held against the rules.
-async fn work<E: Engine + 'static>(share: Share, protocol: Protocol) -> Recording
-where
-    E::Prepared: 'static,
-{
-    let prepared = E::prepare(&share.mix, 1).unwrap();
-    let whole = Rc::new(RefCell::new(Recording::default()));
-    let told = Rc::clone(&whole);
-    let watch = Verifying::new(protocol, &share.mix);
-    let news = move |news| {
-        if let News::Slice(slice) = news {
-            told.borrow_mut().absorb(slice);
-        }
-    };
-    let gate = async |_| Some(Instant::now());
-    let rest = drive::<E, _>(share, prepared, watch, Pacer::of_runtime(), gate, news).await;
-    let mut recording = whole.take();
-    recording.merge(rest.unwrap());
-    let counts = &recording.counts;
-    assert_eq!(counts.planned, counts.answered + counts.failed + counts.unsent, "{counts:?}");
-    recording
-}
-
-async fn h1(share: Share) -> Recording {
-    work::<H1>(share, Protocol::H1).await
-}
-
-/// The reference server, started for this test.
-fn reference() -> Connector {
-    let (connector, listener) = memory::listener(MemoryOptions::default());
-    let application = application(ReferenceOptions::default());
-    let server = Server::new(application).listen(Endpoint::bound(listener));
-    spawn_local(server.into_worker().unwrap().run(std::future::pending()));
-    Connector::memory(connector)
-}
-
-/// A server that does as it is told with each connection, and how many there were.
-fn server<F: Future<Output = ()> + 'static>(
-    serve: impl Fn(MemoryStream) -> F + 'static,
-) -> (Connector, Rc<Cell<u64>>) {
-    let (connector, listener) = memory::listener(MemoryOptions::default());
-    let mut listener = Box::new(listener).listen().unwrap();
-    let accepted = Rc::new(Cell::new(0));
-    let counter = Rc::clone(&accepted);
-    spawn_local(async move {
-        let mut errors = accept::AcceptErrors::new();
-        loop {
-            let stream = accept::next(&mut *listener, &mut errors).await.open().unwrap().stream;
-            counter.set(counter.get() + 1);
-            let (ours, theirs) = memory::pair(MemoryOptions::default());
-            spawn_local(serve(theirs));
-            spawn_local(async move {
-                let (mut ours, mut stream) = (ours, stream);
-                let _ = tokio::io::copy_bidirectional(&mut ours, &mut stream).await;
-            });
-        }
-    });
-    (Connector::memory(connector), accepted)
-}
-
-/// Reads one request without content; false at the end.
-async fn request(stream: &mut MemoryStream) -> bool {
-    let mut seen = Vec::new();
-    while !seen.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(octet) => seen.push(octet),
-            Err(_) => return false,
-        }
-    }
-    true
-}
-
-const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+use crate::support::*;
 
 #[test]
 fn a_run_by_count_sends_exactly_that_many() {

@@ -1,0 +1,16 @@
+//! One worker at a time.
+//!
+//! | file | topic |
+//! | --- | --- |
+//! | `support` | workers and servers |
+//! | `runs` | runs as they should be, and servers that are not |
+//! | `accounts` | every planned request ends once, in its place |
+//! | `blocked` | connections on which something does not go on |
+//! | `secure` | over TLS |
+#![allow(clippy::unwrap_used)] // a test fails by panicking
+
+mod accounts;
+mod blocked;
+mod runs;
+mod secure;
+mod support;
