@@ -1,5 +1,6 @@
 //! The command line as a whole.
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -26,8 +27,16 @@ enum Command {
 
 /// Runs the command that the arguments of the process name.
 pub(crate) fn run() -> ExitCode {
-    // Clap ends the process itself for --help (0) and for what it does not understand (2).
-    match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // What cannot be printed has nobody to read it.
+            let _ = error.print();
+            let command = std::env::args_os().nth(1);
+            return ExitCode::from(exit_code(&error, command.as_deref()));
+        }
+    };
+    match cli.command {
         Command::Serve(args) => match serve::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -39,6 +48,18 @@ pub(crate) fn run() -> ExitCode {
         Command::Load(args) => load::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Completions(args) => completions::run(&args),
+    }
+}
+
+/// The exit code where the arguments are no command to run: 0 if they ask for help or the version; else what the command
+/// says of usage, which is 2, but 1 where 2 means that an expectation does not hold.
+fn exit_code(error: &clap::Error, command: Option<&OsStr>) -> u8 {
+    if !error.use_stderr() {
+        return 0;
+    }
+    match command.and_then(OsStr::to_str) {
+        Some("load" | "merge") => 1,
+        _ => 2,
     }
 }
 
@@ -67,5 +88,26 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn usage_errors_have_the_code_that_the_command_tells_of() {
+        for (arguments, code) in [
+            (&["load", "--nonesuch"][..], 1),
+            (&["load", "--rate"], 1),
+            (&["merge"], 1),
+            (&["load", "--help"], 0),
+            (&["merge", "--version"], 0),
+            (&["help", "load"], 0),
+            (&["check", "--nonesuch"], 2),
+            (&["serve", "load"], 2),
+            (&["nonesuch"], 2),
+            (&[], 2),
+        ] {
+            let words = ["falconry"].iter().chain(arguments);
+            let error = Cli::try_parse_from(words).unwrap_err();
+            let command = arguments.first().map(OsStr::new);
+            assert_eq!(exit_code(&error, command), code, "{arguments:?}");
+        }
     }
 }

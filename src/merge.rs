@@ -15,11 +15,12 @@ use crate::load::{Refusal, ReportArgs, deliver, finish};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  falconry load http://10.0.0.1/ -R 10k -d 60s --shard 1/2 --start-at 1790000000 --shard-dir one    on one machine
-  falconry load http://10.0.0.1/ -R 10k -d 60s --shard 2/2 --start-at 1790000000 --shard-dir two    on another
+  falconry load http://127.0.0.1:8080/ -R 2000 --shard 1/2 --run-id a --shard-dir one &
+  falconry load http://127.0.0.1:8080/ -R 2000 --shard 2/2 --run-id a --shard-dir two
   falconry merge one two --html report.html --expect 'p99<5ms'
 
-Exit codes are those of `falconry load`. Shards of different plans are refused; missing ones are named.")]
+Exit codes are those of `falconry load`. Shards of different plans are refused, missing ones named.
+On several machines, let --start-at start them together.")]
 pub(crate) struct MergeArgs {
     /// Directories of --shard-dir, in any order (docs/shards.md)
     #[arg(required = true, value_name = "DIR")]
@@ -58,6 +59,7 @@ fn merge(args: &MergeArgs) -> Result<u8, Refusal> {
             started: merged.started(),
             seed: manifest.seed,
             plan: manifest.plan.clone(),
+            blocks: 1,
             requests: manifest.requests.clone(),
             verified: manifest.verified,
             facts: manifest.facts.clone(),

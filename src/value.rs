@@ -29,9 +29,29 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Reads a number of octets: `65535`, `64KiB`, `16MiB`, `1GiB`.
+pub(crate) fn octets(text: &str) -> Result<u64, String> {
+    let scales = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+    let scaled =
+        scales.iter().find_map(|(unit, scale)| Some((text.strip_suffix(unit)?.trim_end(), *scale)));
+    let (digits, scale) = scaled.unwrap_or((text, 1));
+    let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(scale));
+    number.ok_or_else(|| format!("`{text}` is no number of octets; write 65535, 64KiB or 1MiB"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn octets_have_binary_units() {
+        assert_eq!(octets("65535"), Ok(65_535));
+        assert_eq!(octets("64KiB"), Ok(65_536));
+        assert_eq!(octets("1 MiB"), Ok(1 << 20));
+        for bad in ["", "KiB", "1k", "-1", "1.5MiB", "99999999999999999999", "99999999999GiB"] {
+            assert!(octets(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn spans_are_above_zero() {

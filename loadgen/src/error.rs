@@ -20,6 +20,9 @@ pub use certificate::CertificateFault;
 
 use std::fmt;
 
+use falconry_wire::h2::ErrorCode;
+use falconry_wire::{h1, h2};
+
 /// When it went wrong.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Phase {
@@ -164,6 +167,16 @@ impl Failure {
                 Some("the port seems to speak cleartext: write http:// instead of https://")
             }
             Cause::Alpn => Some("load another protocol by --proto, or in cleartext"),
+            Cause::H1(h1::Fault::InvalidVersion) => Some(
+                "the port seems to speak something else: write https:// for TLS, or --proto h2 for HTTP/2",
+            ),
+            Cause::H2(h2::Fault::FirstFrameNotSettings) => {
+                Some("the port seems to speak something else: --proto h1 loads HTTP/1.1")
+            }
+            Cause::GoAway(ErrorCode::HTTP_1_1_REQUIRED)
+            | Cause::Reset(ErrorCode::HTTP_1_1_REQUIRED) => {
+                Some("the server wants HTTP/1.1: load it by --proto h1")
+            }
             Cause::Alert(alert::CERTIFICATE_REQUIRED) => {
                 Some("the server wants a client certificate: name one by --cert and --key")
             }

@@ -120,11 +120,16 @@ pub enum RunError {
 }
 
 /// Runs a job to its end, on threads of its own; `observe` sees all slices of time as they are over, in order, from
-/// all threads together.
+/// all threads together. It is also called without one, at least four times a second from the first connection to the
+/// end, so that whoever watches can look after the user.
 ///
 /// # Errors
 /// When nothing was recorded: the target cannot be reached at all, say.
-pub fn run(job: &Job, stop: &Stop, observe: &mut dyn FnMut(&Slice)) -> Result<Recording, RunError> {
+pub fn run(
+    job: &Job,
+    stop: &Stop,
+    observe: &mut dyn FnMut(Option<&Slice>),
+) -> Result<Recording, RunError> {
     match job.protocol {
         Protocol::H1 => run_by::<H1>(job, stop, observe),
         Protocol::H2 => run_by::<H2>(job, stop, observe),
@@ -134,7 +139,7 @@ pub fn run(job: &Job, stop: &Stop, observe: &mut dyn FnMut(&Slice)) -> Result<Re
 fn run_by<E: Engine + 'static>(
     job: &Job,
     stop: &Stop,
-    observe: &mut dyn FnMut(&Slice),
+    observe: &mut dyn FnMut(Option<&Slice>),
 ) -> Result<Recording, RunError> {
     // Each worker prepares its own; here it is only tried.
     E::prepare(&job.mix, job.plan.seed).map_err(RunError::Mix)?;
@@ -150,7 +155,7 @@ fn run_by<E: Engine + 'static>(
     if threads.is_empty() {
         return Err(RunError::NoConnection);
     }
-    let start = match begin(job, stop, &mut threads, &told) {
+    let start = match begin(job, stop, &mut threads, &told, observe) {
         Ok(start) => start,
         Err(error) => {
             // What a thread has to say goes before.
@@ -176,6 +181,7 @@ fn run_by<E: Engine + 'static>(
             Err(RecvTimeoutError::Disconnected) => break,
         }
         usage.read();
+        (live.observe)(None);
     }
     recording = join(threads, recording)?;
     recording.usage = usage.read;
@@ -201,12 +207,12 @@ impl Sampling {
         Self { sampler, origin, length, next: Duration::ZERO, read: Vec::new() }
     }
 
-    /// How long there is nothing to read.
+    /// How long there is nothing to read, at most as long as the observer may wait.
     fn wait(&self) -> Duration {
-        match self.sampler {
-            Some(_) => (self.origin + self.next).saturating_duration_since(Instant::now()),
-            None => LONG,
-        }
+        let due = self.origin + self.next;
+        self.sampler
+            .as_ref()
+            .map_or(LOOK, |_| due.saturating_duration_since(Instant::now()).min(LOOK))
     }
 
     fn read(&mut self) {
@@ -324,10 +330,12 @@ fn begin(
     stop: &Stop,
     threads: &mut [Thread],
     told: &mpsc::Receiver<(usize, Word)>,
+    observe: &mut dyn FnMut(Option<&Slice>),
 ) -> Result<Instant, RunError> {
     let mut waiting = threads.len();
     let (mut opened, mut failure) = (0, None);
     while waiting > 0 {
+        observe(None);
         if stop.is_set() {
             return Err(RunError::Stopped);
         }
@@ -351,7 +359,7 @@ fn begin(
     }
     let start = match job.start_at {
         None => Instant::now() + HEAD_START,
-        Some(at) => common_start(at, stop)?,
+        Some(at) => common_start(at, stop, observe)?,
     };
     for thread in threads {
         if let Some(go) = thread.go.take() {
@@ -363,8 +371,13 @@ fn begin(
 }
 
 /// Waits until shortly before a common start, and gives it as an instant.
-fn common_start(at: SystemTime, stop: &Stop) -> Result<Instant, RunError> {
+fn common_start(
+    at: SystemTime,
+    stop: &Stop,
+    observe: &mut dyn FnMut(Option<&Slice>),
+) -> Result<Instant, RunError> {
     loop {
+        observe(None);
         let left = match at.duration_since(SystemTime::now()) {
             Ok(left) => left,
             Err(late) => return Err(RunError::Late(late.duration())),
@@ -399,11 +412,15 @@ struct Live<'a> {
     next: Nanos,
     /// Length of the measured part, if that is known.
     length: Option<Nanos>,
-    observe: &'a mut dyn FnMut(&Slice),
+    observe: &'a mut dyn FnMut(Option<&Slice>),
 }
 
 impl<'a> Live<'a> {
-    fn new(threads: usize, length: Option<Nanos>, observe: &'a mut dyn FnMut(&Slice)) -> Self {
+    fn new(
+        threads: usize,
+        length: Option<Nanos>,
+        observe: &'a mut dyn FnMut(Option<&Slice>),
+    ) -> Self {
         Self { until: vec![0; threads], slices: BTreeMap::new(), next: 0, length, observe }
     }
 
@@ -423,7 +440,7 @@ impl<'a> Live<'a> {
         while self.next + SLICE <= until {
             let empty = || Slice { start: self.next, length: SLICE, ..Slice::default() };
             let slice = self.slices.remove(&self.next).unwrap_or_else(empty);
-            (self.observe)(&slice);
+            (self.observe)(Some(&slice));
             self.next += SLICE;
         }
     }
@@ -431,7 +448,7 @@ impl<'a> Live<'a> {
     /// Shows what is left.
     fn finish(self, recording: &Recording) {
         let left = recording.slices.iter().filter(|slice| slice.start >= self.next);
-        left.for_each(self.observe);
+        left.for_each(|slice| (self.observe)(Some(slice)));
     }
 }
 
@@ -458,5 +475,5 @@ const EVENTS: u32 = 1024;
 const GLANCE: Duration = Duration::from_millis(100);
 /// From the last thread's word to the start: time for all of them to hear of it.
 const HEAD_START: Duration = Duration::from_millis(2);
-/// As long as nothing is awaited but what threads tell.
-const LONG: Duration = Duration::from_secs(3600);
+/// The longest time between two calls of the observer.
+const LOOK: Duration = Duration::from_millis(250);

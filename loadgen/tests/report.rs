@@ -130,7 +130,7 @@ fn lane(protocol: Protocol, open_loop: bool, service: Nanos) -> Lane {
         Some(distribution(series, totals.get(&series)?, series <= Series::Service))
     });
     let mut counts = progress.counts().clone();
-    counts.opened = 64;
+    counts.opened = 2;
     let summary = Summary {
         length: 10 * SECOND,
         rate: answered as f64 / 10.0,
@@ -148,7 +148,7 @@ fn lane(protocol: Protocol, open_loop: bool, service: Nanos) -> Lane {
         counts,
         totals,
         length: 10 * SECOND,
-        warm_up: Counts { planned: 2_000, answered: 2_000, ..Counts::default() },
+        warm_up: Counts { planned: 2_000, answered: 2_000, opened: 64, ..Counts::default() },
         warm_up_length: 2 * SECOND,
         drain: Counts { answered: 2, ..Counts::default() },
         drain_length: 12_300_000,
@@ -176,6 +176,7 @@ fn report(plan: &str, lanes: Vec<Lane>) -> Report {
             seed: 42,
             plan: plan.into(),
             requests: vec!["GET /".into()],
+            blocks: 1,
             facts: facts.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             ..Manifest::default()
         },
@@ -258,6 +259,7 @@ fn beside() -> Report {
     };
     let mut report = report(PLAN, lanes);
     report.manifest.verified = true;
+    report.manifest.blocks = 12;
     report.expectations = vec![Judged {
         lane: "h2".into(),
         text: "p99<5ms".into(),
@@ -272,6 +274,8 @@ fn beside() -> Report {
             ratio("rate", 1.32, (1.28, 1.37), 0.000_2),
             ratio("p50", 0.78, (0.75, 0.81), 0.000_5),
             ratio("p99", 1.02, (0.91, 1.12), 0.61),
+            ratio("service p50", 0.77, (0.74, 0.8), 0.000_5),
+            ratio("service p99", 1.01, (0.92, 1.11), 0.72),
             ratio("requests per CPU second", 1.21, (1.17, 1.26), 0.004),
         ],
     }];
@@ -296,6 +300,36 @@ fn text_reports_are_as_approved() {
 }
 
 #[test]
+fn lanes_with_long_names_are_lettered() {
+    let mut report = beside();
+    let long = "https://a-host-with-a-very-long-name.example:8443/path h2";
+    report.lanes[1].name = long.to_owned();
+    report.comparisons[0].other = long.to_owned();
+    report.comparisons[0].pairs = 4;
+    let text = text(&report, UNICODE);
+    assert_eq!(text.matches(long).count(), 1, "{text}");
+    assert!(text.contains(&format!("Lanes       A: h1\n            B: {long}\n")), "{text}");
+    assert!(text.contains("\nB against A\n"), "{text}");
+    // Four pairs show nothing, whatever their intervals hold.
+    assert!(text.contains("No difference can be shown: 4 pairs"), "{text}");
+    assert!(!text.contains("B has"), "{text}");
+}
+
+#[test]
+fn what_several_lanes_say_is_said_once() {
+    let mut report = beside();
+    let caution = "Generator and target share 2 cores.";
+    for lane in &mut report.lanes {
+        lane.summary.verdict.cautions.push(caution.to_owned());
+    }
+    report.lanes[1].summary.verdict.cautions.push("Not steady.".to_owned());
+    let text = text(&report, UNICODE);
+    assert!(
+        text.contains(&format!("Mind        h1, h2: {caution}\n            h2: Not steady.\n"))
+    );
+}
+
+#[test]
 fn a_report_in_ascii_is_ascii() {
     assert!(text(&open(), Style::default()).is_ascii());
 }
@@ -308,7 +342,7 @@ fn a_report_of_nothing_and_one_cut_short_are_written() {
     lane.recording.slices.clear();
     lane.recording.totals.clear();
     lane.summary.distributions.clear();
-    assert!(text(&cut, UNICODE).contains("Interrupted."));
+    assert!(text(&cut, UNICODE).contains("Interrupted:"));
     assert_eq!(text(&report(PLAN, Vec::new()), UNICODE), "Nothing was run.\n");
 }
 
@@ -374,7 +408,6 @@ fn the_live_view_is_as_approved() {
     let mut screen = Screen::new(&view(true, &["h1"]), UNICODE);
     check("live-begin.txt", &drawn(&screen, 80, 24));
     (0..30).for_each(|number| screen.slice(&slice(number, true, SERVICE)));
-    screen.busy(0.082);
     check("live.txt", &drawn(&screen, 80, 24));
     check("live-wide.txt", &drawn(&screen, 132, 40));
     let mut screen = Screen::new(&view(true, &["h1"]), Style::default());

@@ -408,6 +408,26 @@ fn what_found_no_connection_by_the_end_is_unsent() {
 }
 
 #[test]
+fn a_backlog_does_not_keep_the_drain_from_reading() {
+    on_virtual_time(async || {
+        // Both have a request in flight at the end, and one is free before the other.
+        let delays = Rc::new(RefCell::new(vec![700, 300]));
+        let (connector, _) = server(move |mut stream| {
+            let delay = delays.borrow_mut().pop().unwrap();
+            async move {
+                while request(&mut stream).await {
+                    sleep(Duration::from_millis(delay)).await;
+                    let _ = stream.write_all(OK).await;
+                }
+            }
+        });
+        let recording = h1(share(plan(rate(100.0, SECOND), 2, 1), connector, "/")).await;
+        let counts = &recording.counts;
+        assert_eq!((counts.answered, counts.failed, counts.unsent), (6, 0, 94));
+    });
+}
+
+#[test]
 fn the_users_wish_ends_a_run() {
     on_virtual_time(async || {
         let share = share(plan(rate(10.0, 3600 * SECOND), 1, 1), reference(), "/plaintext");

@@ -13,114 +13,122 @@ use crate::value;
 /// Load an HTTP server and measure it honestly
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Examples:
-  falconry load                                        the reference server, started for it, by HTTP/1.1 and HTTP/2
-  falconry load http://127.0.0.1:8080/ -c 64 -d 10s    closed loop: 64 connections, each sends on when answered
-  falconry load http://127.0.0.1:8080/ -c 64 -R 2000   open loop: 2000 a second, whatever the server does
-  falconry load https://localhost:8443/ --proto h2 -c 8 -m 32 -n 1M
-  falconry load http://127.0.0.1:8080/ -R '100..5000/s for 60s, 5000/s for 30s' --html report.html
-  falconry load http://127.0.0.1:8080/ -X POST -H 'Content-Type: application/json' --body '{\"n\": {{number}}}'
-  falconry load http://127.0.0.1:8080/ --proto h1,h2   the same plan by both, in alternating blocks
-  falconry load http://127.0.0.1:8080/ --vs http://127.0.0.1:8081/
-  falconry load http://127.0.0.1:8080/ -R 500 --expect 'p99<5ms' --expect 'errors<0.1%' --junit load.xml
+Examples, all but the first beside `falconry serve`:
+  falconry load                                        a server of its own, by HTTP/1.1 and HTTP/2
+  falconry load http://127.0.0.1:8080/ -c 64 -d 10s    closed loop: 64 connections
+  falconry load http://127.0.0.1:8080/ -c 64 -R 2000   open loop: 2000 requests a second
+  falconry load http://127.0.0.1:8080/ -R '100..2000/s for 30s, 2000/s for 10s' --html report.html
+  falconry load http://127.0.0.1:8080/ --proto h2 -c 8 -m 32 -n 100k
+  falconry load http://127.0.0.1:8080/ --proto h1,h2 -R 1000
+  falconry load http://127.0.0.1:8080/plaintext --vs witness:hyper -c 8
+  falconry load http://127.0.0.1:8080/echo -H 'Priority: u=1' --body '{\"n\": {{number}}}'
+  falconry load http://127.0.0.1:8080/ -R 500 --expect 'p99<5ms' --expect 'errors<0.1%'
 
-Latency counts from the moment at which a request was planned, so that a server that stalls cannot hide the requests
-that had to wait; what a stopwatch from sending would show always stands beside it.
+Without -R, a closed loop: each connection sends on when it is answered, so that a server that
+stalls is asked less. With it, an open loop: latency counts from the moment at which a request was
+planned, so that a stall cannot hide those that had to wait. Latency from sending stands beside it.
 
-Exit codes: 0 ok, 1 usage or input and output, 2 an expectation does not hold, 3 responses broke rules (--verify), 4 the
-generator was the limit: the numbers say nothing about the server, 5 too few samples to judge an expectation, 130 or 143
-interrupted: the report is partial, expectations are not judged.")]
+Exit codes:
+  0    all is well
+  1    usage, input or output, or the target cannot be reached
+  2    an expectation does not hold
+  3    a response broke a rule (--verify)
+  4    the generator was the limit: the numbers say little of the server
+  5    too few samples, or too unsteady, to judge an expectation
+  130  interrupted (143 by SIGTERM): the report is partial, and nothing is judged")]
 pub(crate) struct LoadArgs {
-    /// URL, HOST:PORT, unix:PATH or witness:NAME [default: the reference server, by HTTP/1.1 and HTTP/2]
+    /// URL, HOST:PORT, unix:PATH or witness:NAME [default: a server of its own]
     pub(super) target: Option<String>,
 
     /// Connections [default: 16]
     #[arg(short, long, value_name = "N", value_parser = size, help_heading = LOAD)]
     pub(super) connections: Option<usize>,
-    /// Threads [default: one a core, half of them where the target runs in this process]
+    /// Threads [default: one a core, half of them if it runs the target, too]
     #[arg(short, long, value_name = "N", value_parser = size, help_heading = LOAD)]
     pub(super) threads: Option<usize>,
-    /// Requests in flight on a connection: streams of HTTP/2, pipelined requests of HTTP/1.1 [default: 1]
+    /// Requests in flight on a connection: streams or pipelined [default: 1]
     #[arg(short = 'm', long, value_name = "N", value_parser = size, help_heading = LOAD)]
     pub(super) in_flight: Option<usize>,
-    /// How long to measure: 30s, 5m [default: 10s, and 5s for each where several are compared]
+    /// How long to measure: 30s, 5m [default: 10s, or 5s for each of several]
     #[arg(short, long, value_name = "TIME", value_parser = value::span, help_heading = LOAD)]
-    #[arg(short_alias = 'z', short_alias = 'D')]
+    #[arg(short_aliases = ['z', 'D'])]
     pub(super) duration: Option<Duration>,
-    /// How many requests to send instead
+    /// How many requests to send, instead: 5000, 100k, 2M
     #[arg(short = 'n', long = "requests", value_name = "N", value_parser = value::count)]
     #[arg(conflicts_with = "duration", help_heading = LOAD)]
     pub(super) count: Option<u64>,
-    /// Open loop: so many requests a second, whatever the server does. 2000, 1.5k/s, or a schedule:
-    /// '100..2000/s for 60s, 2000/s for 30s'
+    /// Open loop: requests a second, 2000 or 1.5k, or a schedule (see below)
     #[arg(short = 'R', long, value_name = "RATE", help_heading = LOAD)]
     pub(super) rate: Option<Rate>,
-    /// How the requests of an open loop lie about the schedule
-    #[arg(long, value_enum, default_value_t = ArrivalsArg::Constant, requires = "rate", help_heading = LOAD)]
+    /// Spacing of an open loop: constant or poisson
+    #[arg(long, value_enum, value_name = "KIND", default_value_t = ArrivalsArg::Constant)]
+    #[arg(requires = "rate", hide_possible_values = true, help_heading = LOAD)]
     pub(super) arrivals: ArrivalsArg,
-    /// Send this long before measuring [default: nothing, and 200ms in each block where several are compared]
+    /// Send this long before measuring [default: 0s, or 200ms a block]
     #[arg(long, value_name = "TIME", value_parser = value::time, help_heading = LOAD)]
     pub(super) warm_up: Option<Duration>,
-    /// Wait this long at the end for what is still in flight
+    /// Wait this long at the end for what is in flight
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = value::time, help_heading = LOAD)]
     pub(super) drain: Duration,
-    /// What all that is random comes from
+    /// Seed of all that is random
     #[arg(long, value_name = "NUMBER", default_value_t = 1, help_heading = LOAD)]
     pub(super) seed: u64,
-    /// Protocols to speak; several are measured in alternating blocks [default: h1]
+    /// h1, h2, or both in alternating blocks: h1,h2 [default: h1]
     #[arg(long, value_enum, value_name = "PROTOCOLS", value_delimiter = ',', help_heading = LOAD)]
+    #[arg(hide_possible_values = true)]
     pub(super) proto: Vec<ProtocolArg>,
-    /// Send the I-th of N shares of the load, counted from 1; the other processes send the others
-    #[arg(long, value_name = "I/N", value_parser = shard, help_heading = SHARDS)]
-    pub(super) shard: Option<Shard>,
-    /// Start at this time, in seconds since 1970, to start shards together
-    #[arg(long, value_name = "SECONDS", value_parser = value::time, help_heading = SHARDS)]
-    pub(super) start_at: Option<Duration>,
-    /// Write this shard's directory, for `falconry merge`
-    #[arg(long, value_name = "DIR", help_heading = SHARDS)]
-    pub(super) shard_dir: Option<PathBuf>,
-    /// The name that all shards of one run share [default: made of the plan and --start-at]
-    #[arg(long, value_name = "NAME", help_heading = SHARDS)]
-    pub(super) run_id: Option<String>,
-    /// How often this shard was tried before: of two, the later one counts
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = SHARDS)]
-    pub(super) attempt: u32,
 
     #[command(flatten)]
     pub(super) request: RequestArgs,
     #[command(flatten)]
     pub(super) connection: ConnectionArgs,
 
-    /// Measure this target, too, in alternating blocks, and compare: a URL, or witness:hyper
+    /// Measure this target, too, in alternating blocks, and compare them
     #[arg(long, value_name = "TARGET", help_heading = COMPARE)]
     pub(super) vs: Option<String>,
-    /// Compare the target with itself: shows how honest the interval is
+    /// Compare the target with itself, to see how honest the interval is
     #[arg(long, conflicts_with = "vs", help_heading = COMPARE)]
     pub(super) self_test: bool,
-    /// Blocks of each side when several are measured
+    /// Blocks of each where several are measured
     #[arg(long, value_name = "N", default_value = "10", value_parser = size, help_heading = COMPARE)]
     pub(super) blocks: usize,
 
-    /// Hold every response against the rules that `falconry check` watches, and its content against the first
+    /// Hold every response against the rules of `falconry check`
     #[arg(long, help_heading = JUDGE)]
     pub(super) verify: bool,
-    /// What has to hold: 'p99<5ms', 'errors<0.1%', 'rate>=1000', 'service.p50<1ms', 'h2:p99<5ms'; may be repeated
+    /// What has to hold: 'p99<5ms', 'h2:rate>=1000'; may be repeated
     #[arg(long, value_name = "EXPECTATION", help_heading = JUDGE)]
     pub(super) expect: Vec<Expectation>,
 
     #[command(flatten)]
     pub(super) report: ReportArgs,
 
-    /// Sample CPU, memory, threads and descriptors of this process and its children: the target
+    /// Send one of several shares of the load: 1/3, 2/3 or 3/3
+    #[arg(long, value_name = "I/N", value_parser = shard, help_heading = SHARDS)]
+    pub(super) shard: Option<Shard>,
+    /// Start at this time, in seconds since 1970, all shards together
+    #[arg(long, value_name = "SECONDS", value_parser = value::time, help_heading = SHARDS)]
+    pub(super) start_at: Option<Duration>,
+    /// Write what `falconry merge` needs into this directory
+    #[arg(long, value_name = "DIR", help_heading = SHARDS)]
+    pub(super) shard_dir: Option<PathBuf>,
+    /// Name that all shards of a run share [default: of plan and --start-at]
+    #[arg(long, value_name = "NAME", help_heading = SHARDS)]
+    pub(super) run_id: Option<String>,
+    /// How often this shard was tried before
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = SHARDS)]
+    pub(super) attempt: u32,
+
+    /// Sample CPU, memory, threads and descriptors of this process and its children
     #[arg(long, value_name = "PID", help_heading = SYSTEM)]
     pub(super) pid: Option<u32>,
     /// Pin the threads to these cores, in turn: 1 or 2,3
     #[arg(long, value_name = "CORES", value_delimiter = ',', help_heading = SYSTEM)]
     pub(super) pin: Vec<usize>,
-    /// Lines instead of the live view
+    /// Print lines instead of the live view
     #[arg(long, help_heading = SYSTEM)]
     pub(super) no_tui: bool,
-    /// Nothing while it runs
+    /// Print nothing while it runs
     #[arg(short, long, help_heading = SYSTEM)]
     pub(super) quiet: bool,
 }
@@ -139,33 +147,34 @@ impl LoadArgs {
 }
 
 const LOAD: &str = "Load";
-const SHARDS: &str = "Shards";
 const REQUESTS: &str = "Requests";
 const CONNECTIONS: &str = "Connections";
+const TLS: &str = "TLS";
 const COMPARE: &str = "Comparing";
 const JUDGE: &str = "Judging";
 const REPORTS: &str = "Reports";
+const SHARDS: &str = "Shards";
 const SYSTEM: &str = "Display and system";
 
 /// What is sent.
 #[derive(Args, Debug)]
 pub(super) struct RequestArgs {
-    /// The method
+    /// Method [default: GET, or POST with content]
     #[arg(short = 'X', long, value_name = "METHOD", help_heading = REQUESTS)]
     pub(super) method: Option<String>,
-    /// A field line, 'Name: value'; may be repeated
+    /// Field line, 'Name: value'; may be repeated
     #[arg(short = 'H', long = "header", value_name = "FIELD", help_heading = REQUESTS)]
     pub(super) fields: Vec<String>,
-    /// The content
+    /// Content; {{number}} and others are filled in (docs/load-requests.md)
     #[arg(long, value_name = "TEXT", conflicts_with = "body_file", help_heading = REQUESTS)]
     pub(super) body: Option<String>,
-    /// The content, from a file
+    /// Content, from a file as it is
     #[arg(long, value_name = "FILE", help_heading = REQUESTS)]
     pub(super) body_file: Option<PathBuf>,
     /// Requests and their weights, from a file (docs/load-requests.md)
     #[arg(long, value_name = "FILE", help_heading = REQUESTS)]
     pub(super) urls: Option<PathBuf>,
-    /// The accepted ones of the shared cases as a mix: cases:h1, or cases:h1.chunked.*
+    /// Accepted requests of the shared cases: cases:h1, cases:h1.chunked.*
     #[arg(long, value_name = "MIX", conflicts_with_all = ["urls", "body", "body_file", "method"])]
     #[arg(help_heading = REQUESTS)]
     pub(super) mix: Option<String>,
@@ -174,90 +183,107 @@ pub(super) struct RequestArgs {
 /// How connections are opened, kept and given up.
 #[derive(Args, Debug)]
 pub(super) struct ConnectionArgs {
-    /// Connect from these addresses of this machine, in turn
-    #[arg(long, value_name = "ADDRESSES", value_delimiter = ',', help_heading = CONNECTIONS)]
-    pub(super) bind: Vec<std::net::IpAddr>,
-    /// Connect to this HOST:PORT or unix:PATH instead; several are used in turn
-    #[arg(long, value_name = "PLACE", help_heading = CONNECTIONS)]
-    pub(super) connect_to: Vec<String>,
-    /// The name to ask for by TLS (SNI), and to find in the certificate
-    #[arg(long, value_name = "NAME", help_heading = CONNECTIONS)]
-    pub(super) sni: Option<String>,
-    /// Send no name by TLS
-    #[arg(long, conflicts_with = "sni", help_heading = CONNECTIONS)]
-    pub(super) no_sni: bool,
-    /// Names to offer by ALPN [default: that of the protocol]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = CONNECTIONS)]
-    pub(super) alpn: Vec<String>,
-    /// Trust these certificates (PEM)
-    #[arg(long, value_name = "FILE", help_heading = CONNECTIONS)]
-    pub(super) cacert: Option<PathBuf>,
-    /// Client certificate chain (PEM)
-    #[arg(long, value_name = "FILE", requires = "key", help_heading = CONNECTIONS)]
-    pub(super) cert: Option<PathBuf>,
-    /// Key of the client certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "cert", help_heading = CONNECTIONS)]
-    pub(super) key: Option<PathBuf>,
-    /// Take any certificate
-    #[arg(short = 'k', long, help_heading = CONNECTIONS)]
-    pub(super) insecure: bool,
-    /// Resume TLS sessions of earlier connections [default: each shakes hands in full, as a new client does]
-    #[arg(long, help_heading = CONNECTIONS)]
-    pub(super) resume: bool,
-    /// Write TLS secrets here, for Wireshark
-    #[arg(long, value_name = "FILE", help_heading = CONNECTIONS)]
-    pub(super) keylog: Option<PathBuf>,
-    /// A new connection for each request
-    #[arg(long, conflicts_with = "requests_per_connection", help_heading = CONNECTIONS)]
-    #[arg(visible_alias = "no-keepalive")]
-    pub(super) close: bool,
-    /// A new connection after so many requests
-    #[arg(long, value_name = "N", value_parser = value::count, help_heading = CONNECTIONS)]
-    pub(super) requests_per_connection: Option<u64>,
-    /// Give a request up when its response is not whole by then
+    /// Longest wait for a whole response
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = value::span)]
     #[arg(help_heading = CONNECTIONS)]
     pub(super) timeout: Duration,
-    /// Give a connection up when it is not open by then, TLS included
+    /// Longest wait for a response to begin
+    #[arg(long, value_name = "TIME", value_parser = value::span, help_heading = CONNECTIONS)]
+    pub(super) first_byte_timeout: Option<Duration>,
+    /// Longest pause within a response
+    #[arg(long, value_name = "TIME", value_parser = value::span, help_heading = CONNECTIONS)]
+    pub(super) idle_timeout: Option<Duration>,
+    /// Longest time from the plan to a whole response, sent or not
+    #[arg(long, value_name = "TIME", value_parser = value::span, help_heading = CONNECTIONS)]
+    pub(super) deadline: Option<Duration>,
+    /// Longest wait for a connection, TLS included
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = value::span)]
     #[arg(help_heading = CONNECTIONS)]
     pub(super) connect_timeout: Duration,
-    /// Give a request up when its response has not begun by then
-    #[arg(long, value_name = "TIME", value_parser = value::span, help_heading = CONNECTIONS)]
-    pub(super) first_byte_timeout: Option<Duration>,
-    /// Give a request up when its response makes no progress for so long
-    #[arg(long, value_name = "TIME", value_parser = value::span, help_heading = CONNECTIONS)]
-    pub(super) idle_timeout: Option<Duration>,
-    /// Give a request up so long behind its planned time, sent or not
-    #[arg(long, value_name = "TIME", value_parser = value::span, help_heading = CONNECTIONS)]
-    pub(super) deadline: Option<Duration>,
+    /// Open a new connection for each request
+    #[arg(long, conflicts_with = "requests_per_connection", help_heading = CONNECTIONS)]
+    #[arg(aliases = ["no-keepalive", "disable-keepalive"])]
+    pub(super) close: bool,
+    /// Open a new connection after so many requests
+    #[arg(long, value_name = "N", value_parser = value::count, help_heading = CONNECTIONS)]
+    pub(super) requests_per_connection: Option<u64>,
+    /// Connect to HOST:PORT or unix:PATH instead; several in turn
+    #[arg(long, value_name = "PLACE", help_heading = CONNECTIONS)]
+    pub(super) connect_to: Vec<String>,
+    /// Connect from these addresses of this machine, in turn
+    #[arg(long, value_name = "ADDRESSES", value_delimiter = ',', help_heading = CONNECTIONS)]
+    pub(super) bind: Vec<std::net::IpAddr>,
+    /// Window of an HTTP/2 stream: 65535, 1MiB [default: 1GiB]
+    #[arg(long, value_name = "OCTETS", value_parser = stream_window, help_heading = CONNECTIONS)]
+    pub(super) h2_window: Option<u32>,
+    /// Window of an HTTP/2 connection, from 65535 [default: 1GiB]
+    #[arg(long, value_name = "OCTETS", value_parser = connection_window, help_heading = CONNECTIONS)]
+    pub(super) h2_connection_window: Option<u32>,
+    /// Take any certificate
+    #[arg(short = 'k', long, help_heading = TLS)]
+    pub(super) insecure: bool,
+    /// Trust the certificates in this file (PEM) [default: those of the system]
+    #[arg(long, value_name = "FILE", help_heading = TLS)]
+    pub(super) cacert: Option<PathBuf>,
+    /// Certificate chain of the client (PEM)
+    #[arg(long, value_name = "FILE", requires = "key", help_heading = TLS)]
+    pub(super) cert: Option<PathBuf>,
+    /// Its key (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert", help_heading = TLS)]
+    pub(super) key: Option<PathBuf>,
+    /// Name to ask for, and to find in the certificate [default: the URL's host]
+    #[arg(long, value_name = "NAME", help_heading = TLS)]
+    pub(super) sni: Option<String>,
+    /// Ask for no name
+    #[arg(long, conflicts_with = "sni", help_heading = TLS)]
+    pub(super) no_sni: bool,
+    /// Names to offer by ALPN [default: that of the protocol]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = TLS)]
+    pub(super) alpn: Vec<String>,
+    /// Resume sessions of earlier connections, rather than shake hands in full
+    #[arg(long, help_heading = TLS)]
+    pub(super) resume: bool,
+    /// Add the secrets to this file, for Wireshark
+    #[arg(long, value_name = "FILE", help_heading = TLS)]
+    pub(super) keylog: Option<PathBuf>,
+}
+
+impl ConnectionArgs {
+    /// An option that only HTTP/2 knows, if one is there.
+    pub(super) fn option_of_h2(&self) -> Option<&'static str> {
+        let options = [
+            ("--h2-window", self.h2_window),
+            ("--h2-connection-window", self.h2_connection_window),
+        ];
+        options.into_iter().find_map(|(name, value)| value.map(|_| name))
+    }
 }
 
 /// What is written; `-` is standard output.
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
-    /// Length of the intervals in series, a multiple of 250ms
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
-    #[arg(help_heading = REPORTS)]
-    pub(crate) interval: Duration,
-    /// Write the report as JSON (docs/load-report.md)
+    /// Write the report as JSON (docs/load-report.md); - is standard output
     #[arg(long, value_name = "FILE", help_heading = REPORTS)]
     pub(crate) json: Option<PathBuf>,
     /// Write one row for each interval and series
     #[arg(long, value_name = "FILE", help_heading = REPORTS)]
     pub(crate) csv: Option<PathBuf>,
-    /// Write the report as one HTML file that needs no network
+    /// Write a page with charts that needs no network
     #[arg(long, value_name = "FILE", help_heading = REPORTS)]
     pub(crate) html: Option<PathBuf>,
-    /// Write percentiles as text that plotters of HdrHistogram read
+    /// Write percentiles as plotters of HdrHistogram read them
     #[arg(long, value_name = "FILE", help_heading = REPORTS)]
     pub(crate) hgrm: Option<PathBuf>,
-    /// Write the histograms of all intervals and series as an interval log of HdrHistogram
+    /// Write all histograms as an interval log of HdrHistogram
     #[arg(long, value_name = "FILE", help_heading = REPORTS)]
     pub(crate) hlog: Option<PathBuf>,
     /// Write expectations, verdict and violations as JUnit XML
     #[arg(long, value_name = "FILE", help_heading = REPORTS)]
     pub(crate) junit: Option<PathBuf>,
+    /// Length of the intervals in files, a multiple of 250ms
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    #[arg(help_heading = REPORTS)]
+    pub(crate) interval: Duration,
 }
 
 /// A protocol on the command line.
@@ -303,6 +329,22 @@ fn size(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "give a number from 1 to 1M".into())
 }
 
+/// Reads the window of a stream. RFC 9113 §6.5.2: 2^31-1 at most; with none of it no response would come.
+fn stream_window(text: &str) -> Result<u32, String> {
+    window(text, 1)
+}
+
+/// Reads the window of a connection. RFC 9113 §6.9.2: it begins with 65,535 octets, and can only grow.
+fn connection_window(text: &str) -> Result<u32, String> {
+    window(text, 65_535)
+}
+
+fn window(text: &str, least: u32) -> Result<u32, String> {
+    let octets = value::octets(text)?;
+    let window = u32::try_from(octets).ok().filter(|it| (least..=0x7fff_ffff).contains(it));
+    window.ok_or_else(|| format!("give {least} to 2147483647 octets"))
+}
+
 /// Reads a share, `2/3`: counted from 1, as people do.
 fn shard(text: &str) -> Result<Shard, String> {
     let mend = || format!("`{text}` is no share; write 1/3, 2/3 or 3/3");
@@ -337,6 +379,16 @@ mod tests {
         for bad in ["", "0/3", "4/3", "1", "1/0", "a/b", "-1/2"] {
             assert!(shard(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn windows_are_in_range() {
+        assert_eq!(stream_window("1"), Ok(1));
+        assert_eq!(stream_window("2147483647"), Ok(0x7fff_ffff));
+        assert_eq!(connection_window("65535"), Ok(65_535));
+        assert!(stream_window("0").is_err());
+        assert!(stream_window("2GiB").is_err());
+        assert!(connection_window("65534").is_err());
     }
 
     #[test]

@@ -1,26 +1,31 @@
-//! SIGINT and SIGTERM during a run.
+//! SIGINT, SIGTERM and the live view's own key during a run.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 
+use falconry_loadgen::report::live;
 use falconry_loadgen::run::Stop;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Which signal came, as the exit code it asks for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Interrupt(Arc<AtomicU8>);
+/// Ends the run when the user asks for it.
+#[derive(Clone, Debug)]
+pub(super) struct Interrupt {
+    /// What came, as the exit code it asks for.
+    code: Arc<AtomicU8>,
+    stop: Stop,
+}
 
 impl Interrupt {
-    /// Has `stop` end the run at the first SIGINT or SIGTERM; a second one ends the process at once.
+    /// Has `stop` end the run at the first SIGINT, SIGTERM or key; a second one ends the process at once.
     ///
     /// # Errors
     /// When signals cannot be watched.
     pub(super) fn watch(stop: &Stop) -> io::Result<Self> {
-        let interrupt = Self::default();
-        let (came, stop) = (interrupt.clone(), stop.clone());
+        let interrupt = Self { code: Arc::default(), stop: stop.clone() };
+        let came = interrupt.clone();
         let runtime = Builder::new_current_thread().enable_io().build()?;
         let (mut int, mut term) = {
             let _guard = runtime.enter();
@@ -29,25 +34,38 @@ impl Interrupt {
         thread::Builder::new().name("signals".into()).spawn(move || {
             runtime.block_on(async {
                 loop {
-                    let code = tokio::select! {
-                        _ = int.recv() => 130,
-                        _ = term.recv() => 143,
-                    };
-                    if came.0.swap(code, Ordering::Relaxed) != 0 {
-                        std::process::exit(code.into());
+                    tokio::select! {
+                        _ = int.recv() => came.take(SIGINT),
+                        _ = term.recv() => came.take(SIGTERM),
                     }
-                    stop.set();
                 }
             });
         })?;
         Ok(interrupt)
     }
 
-    /// The exit code of the signal that came; the live view's own key counts as SIGINT.
+    /// The key of the live view that stands for Ctrl-C was pressed.
+    pub(super) fn key(&self) {
+        self.take(SIGINT);
+    }
+
+    fn take(&self, code: u8) {
+        if self.code.swap(code, Ordering::Relaxed) != 0 {
+            live::restore();
+            std::process::exit(code.into());
+        }
+        self.stop.set();
+    }
+
+    /// The exit code of what came.
     pub(super) fn code(&self) -> u8 {
-        match self.0.load(Ordering::Relaxed) {
-            0 => 130,
+        match self.code.load(Ordering::Relaxed) {
+            0 => SIGINT,
             code => code,
         }
     }
 }
+
+/// Exit codes of the signals.
+const SIGINT: u8 = 130;
+const SIGTERM: u8 = 143;

@@ -15,9 +15,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use falconry_loadgen::compare::{self, Comparison, LaneRecordings};
 use falconry_loadgen::connect::{Connector, raise_descriptor_limit};
+use falconry_loadgen::error::Phase;
 use falconry_loadgen::plan::{End, Load, Plan};
 use falconry_loadgen::protocol::Protocol;
-use falconry_loadgen::record::Recording;
+use falconry_loadgen::record::{Counts, Recording};
 use falconry_loadgen::report::live::Asked;
 use falconry_loadgen::report::progress::{Goal, View};
 use falconry_loadgen::report::watch::Watch;
@@ -69,6 +70,10 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     let cores = available_parallelism().map_or(1, usize::from);
     let subjects = subjects(args, cores)?;
     let contests = contests(args, &subjects, cores)?;
+    let by_h2 = contests.iter().any(|contest| contest.job.protocol == Protocol::H2);
+    if let (false, Some(option)) = (by_h2, args.connection.option_of_h2()) {
+        return Err(Refusal::usage(format!("{option} is for HTTP/2; add --proto h2")));
+    }
     let sockets: usize =
         contests.iter().map(|contest| contest.job.plan.connections).max().unwrap_or(0);
     // Where the target is in this process, its ends of the connections are descriptors of ours, too.
@@ -81,22 +86,47 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     let started = SystemTime::now();
     let seconds = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let monotonic = sample::monotonic();
-    let all = measure(args, &contests, &stop).map_err(|error| match error {
+    let all = measure(args, &contests, &stop, &interrupt).map_err(|error| match error {
         RunError::Stopped => Refusal { code: interrupt.code(), message: error.to_string() },
         error => Refusal::usage(error.to_string()),
     })?;
     let local = subjects.iter().any(|subject| plan::is_local(&subject.target));
     let report = report(args, &contests, &all, seconds, local.then_some(cores))?;
-    if let Some(dir) = &args.shard_dir {
-        if let Some(contest) = contests.first() {
-            shard::write(args, dir, &report, contest, monotonic)?;
-        }
+    if let (Some(dir), Some(contest)) = (&args.shard_dir, contests.first()) {
+        shard::write(args, dir, &report, contest, monotonic)?;
     }
     deliver(&args.report, &report)?;
-    Ok(match stats::exit_code(&report) {
-        130 => interrupt.code(),
-        code => code,
-    })
+    match stats::exit_code(&report) {
+        130 => Ok(interrupt.code()),
+        // Speed and samples are no matter where nobody answers.
+        code @ (0 | 4 | 5) => report.lanes.iter().find_map(unanswered).map_or(Ok(code), Err),
+        code => Ok(code),
+    }
+}
+
+/// A lane without an answer is no measurement.
+fn unanswered(lane: &Lane) -> Option<Refusal> {
+    let parts = [&lane.recording.counts, &lane.recording.warm_up];
+    let is_nothing = |counts: &&Counts| counts.planned == 0 && counts.failures.is_empty();
+    // A shard may have nothing to send.
+    if parts.iter().any(|counts| counts.answered > 0) || parts.iter().all(is_nothing) {
+        return None;
+    }
+    // What a request met says more than what became of connections that rest.
+    let failures = parts.iter().flat_map(|counts| &counts.failures);
+    let main = failures.max_by_key(|(failure, count)| (failure.phase != Phase::Idle, **count));
+    let why = match main {
+        Some((failure, _)) => failure.to_string(),
+        None => "connections were closed, or the time was over, before one came".into(),
+    };
+    let advice = match main.and_then(|(failure, _)| failure.advice()) {
+        Some(_) => "",
+        None => "; does the port speak this protocol, and is it TLS or cleartext?",
+    };
+    let (target, protocol) = (&lane.target, lane.protocol);
+    Some(Refusal::usage(format!(
+        "{target} has not answered one request by {protocol}: {why}{advice}"
+    )))
 }
 
 /// The servers that are loaded.
@@ -115,6 +145,8 @@ fn contests(args: &LoadArgs, subjects: &[Subject], cores: usize) -> Result<Vec<C
     let here = subjects.iter().any(Subject::is_here);
     let threads = args.threads.unwrap_or(if here { (cores / 2).max(1) } else { cores });
     let protocols: Vec<Protocol> = match &args.proto[..] {
+        // The octets of cases are HTTP/1.1.
+        [] if args.request.mix.is_some() => vec![Protocol::H1],
         [] if args.target.is_none() && args.request.urls.is_none() && args.vs.is_none() => {
             vec![Protocol::H1, Protocol::H2]
         }
@@ -166,6 +198,7 @@ fn measure(
     args: &LoadArgs,
     contests: &[Contest],
     stop: &Stop,
+    interrupt: &Interrupt,
 ) -> Result<Vec<LaneRecordings>, RunError> {
     let view = view(args, contests);
     let rounds = if contests.len() > 1 { args.blocks } else { 1 };
@@ -185,9 +218,11 @@ fn measure(
             job.plan = Arc::new(plan);
         }
         let done = run::run(&job, stop, &mut |slice| {
-            let _ = watch.slice(slice);
+            if let Some(slice) = slice {
+                let _ = watch.slice(slice);
+            }
             if watch.tick() == Asked::Stop {
-                stop.set();
+                interrupt.key();
             }
         });
         match done {
@@ -284,12 +319,22 @@ fn manifest(args: &LoadArgs, contests: &[Contest], started: f64) -> Manifest {
     if let Some(job) = first {
         facts.insert("threads".into(), job.plan.threads.to_string());
     }
+    if let Some(by_h2) = contests.iter().find(|contest| contest.job.protocol == Protocol::H2) {
+        let announced = by_h2.job.connector.announced().h2;
+        for (name, octets) in [
+            ("h2 stream window", announced.stream_window),
+            ("h2 connection window", announced.connection_window),
+        ] {
+            facts.insert(name.into(), octets.to_string());
+        }
+    }
     Manifest {
         version: env!("CARGO_PKG_VERSION").into(),
         command: std::env::args().collect(),
         started,
         seed: args.seed,
         plan: first.map_or_else(String::new, |job| job.plan.to_string()),
+        blocks: if contests.len() > 1 { args.blocks } else { 1 },
         requests: first.map_or_else(Vec::new, |job| {
             job.mix.requests.iter().map(|request| request.name.clone()).collect()
         }),

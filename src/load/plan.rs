@@ -5,7 +5,9 @@ use std::time::Duration;
 use falconry_fixtures::Values;
 use falconry_loadgen::connect::{self, Settings, Target, Trust};
 use falconry_loadgen::plan::{End, Load, Plan, Shard};
-use falconry_loadgen::request::{Content, List, Mix, Options, Origin};
+use falconry_loadgen::protocol::Announced;
+use falconry_loadgen::protocol::h2::Http2Options;
+use falconry_loadgen::request::{Content, List, Mix, Options};
 use falconry_loadgen::run::Timeouts;
 
 use super::args::{ConnectionArgs, LoadArgs, RequestArgs};
@@ -30,7 +32,10 @@ const SHOWN_RATE: &str = "2000";
 pub(super) fn plan(args: &LoadArgs, blocks: usize, threads: usize) -> Result<Plan, Refusal> {
     let many = u32::try_from(blocks).unwrap_or(u32::MAX);
     let total = args.duration.unwrap_or(if blocks > 1 { LANE_DURATION } else { DURATION });
+    // In whole milliseconds: a plan is read by people.
     let length = total / many;
+    let length = Duration::from_millis(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
+        .max(length.min(Duration::from_millis(1)));
     let shown = SHOWN_RATE.parse().map_err(|error| Refusal::usage(format!("{error}")))?;
     let rate = args.rate.as_ref().or(args.asks_for_nothing().then_some(&shown));
     let load = match (rate, args.count) {
@@ -86,7 +91,7 @@ fn time_of(rate: &falconry_loadgen::plan::Rate, count: u64) -> Result<Duration, 
 /// What is sent to a subject.
 pub(super) fn mix(args: &LoadArgs, subject: &Subject) -> Result<Mix, Refusal> {
     let target = &subject.target;
-    let origin = Origin { scheme: target.scheme(), authority: target.authority().to_owned() };
+    let origin = target.origin();
     if let Some(filter) = &args.request.mix {
         let authority = target.authority();
         let values = match subject.is_reference {
@@ -101,8 +106,8 @@ pub(super) fn mix(args: &LoadArgs, subject: &Subject) -> Result<Mix, Refusal> {
     }
     let options = options(&args.request)?;
     let mix = match &args.request.urls {
-        Some(path) => List::read(path).and_then(|list| list.mix(&origin, &options, args.seed)),
-        None => options.mix(&origin, &[target.path().to_owned()], args.seed),
+        Some(path) => List::read(path).and_then(|list| list.mix(origin, &options, args.seed)),
+        None => options.mix(origin, &[target.path().to_owned()], args.seed),
     };
     mix.map_err(Refusal::usage)
 }
@@ -144,8 +149,21 @@ pub(super) fn settings(args: &ConnectionArgs, subject: &Subject) -> Result<Setti
         identity: args.cert.clone().zip(args.key.clone()),
         resume: args.resume,
         key_log: args.keylog.clone(),
+        announced: announced(args),
         ..Settings::default()
     })
+}
+
+/// What is announced where the command line says so.
+fn announced(args: &ConnectionArgs) -> Announced {
+    let usual = Http2Options::default();
+    Announced {
+        h2: Http2Options {
+            stream_window: args.h2_window.unwrap_or(usual.stream_window),
+            connection_window: args.h2_connection_window.unwrap_or(usual.connection_window),
+            ..usual
+        },
+    }
 }
 
 pub(super) fn timeouts(args: &ConnectionArgs) -> Timeouts {

@@ -76,8 +76,7 @@ impl Comparison {
             })
             .collect();
         let sentence = format!(
-            "Self-test: {} of {all} intervals do not contain 1 ({}). One in twenty does so by chance; if it stays, this machine \
-             is too noisy for such short blocks, or has too few of them.",
+            "Self-test: {} of {all} intervals do not contain 1 ({}): one in twenty does so by chance, more call for more blocks.",
             off.len(),
             names.join(", ")
         );
@@ -134,7 +133,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::stats::random::Random;
+    use crate::random::Random;
     use crate::stats::synthetic::{self, Part};
 
     /// Blocks of a second of a closed loop with that service time, in nanoseconds, and 2% of noise from round to round.

@@ -1,6 +1,6 @@
 //! The order of blocks.
 
-use crate::stats::random::Random;
+use crate::random::Random;
 
 /// Which lane has its turn when: rounds in which every lane has one block.
 ///

@@ -3,7 +3,7 @@
 use std::iter::repeat_n;
 
 use super::{FEWEST_PAIRS, Ratio};
-use crate::stats::random::Random;
+use crate::random::Random;
 
 /// How often pairs are drawn.
 const DRAWS: usize = 1000;

@@ -38,7 +38,7 @@ use tokio::time::Instant;
 
 use crate::clock::nanos;
 use crate::error::{Cause, Failure, Phase};
-use crate::protocol::Protocol;
+use crate::protocol::{Announced, Protocol};
 use crate::record::Opened;
 
 use place::Place;
@@ -57,6 +57,7 @@ struct Inner {
     turn: AtomicUsize,
     tls: Option<Tls>,
     timeout: Option<Duration>,
+    announced: Announced,
 }
 
 #[derive(Debug)]
@@ -99,6 +100,7 @@ impl Connector {
             turn: AtomicUsize::new(0),
             tls,
             timeout: settings.timeout,
+            announced: settings.announced,
         })))
     }
 
@@ -110,7 +112,13 @@ impl Connector {
             turn: AtomicUsize::new(0),
             tls: None,
             timeout: None,
+            announced: Announced::default(),
         }))
+    }
+
+    /// What its connections announce.
+    pub fn announced(&self) -> Announced {
+        self.0.announced
     }
 
     /// Opens a connection. No time limit but that of its settings.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use falconry_transport::tls::{self, ClientOptions, Identity, TlsConfigError, TlsVersion};
 use falconry_transport::{Origin, Target as Place};
 
-use crate::protocol::Protocol;
+use crate::protocol::{Announced, Protocol};
 
 /// Which server certificates are taken.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -51,6 +51,8 @@ pub struct Settings {
     pub resume: bool,
     /// A file that the secrets of TLS are appended to. Default none.
     pub key_log: Option<PathBuf>,
+    /// What connections announce once they are open. Default that of the protocols.
+    pub announced: Announced,
 }
 
 impl Default for Settings {
@@ -67,6 +69,7 @@ impl Default for Settings {
             versions: vec![TlsVersion::Tls13, TlsVersion::Tls12],
             resume: false,
             key_log: None,
+            announced: Announced::default(),
         }
     }
 }

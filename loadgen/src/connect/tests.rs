@@ -401,6 +401,7 @@ async fn the_timeout_names_the_phase_in_which_it_fired() {
         turn: AtomicUsize::new(0),
         tls: Some(Tls::new(&target, Protocol::H1, &insecure()).unwrap()),
         timeout: Some(limit),
+        announced: Announced::default(),
     }));
     for name in ["tls.timeout", "connect.timeout"] {
         let begin = Instant::now();

@@ -5,6 +5,7 @@
 
 use super::schedule::{Arrivals, Leg, Schedule, legs};
 use crate::clock::Nanos;
+use crate::random::{element, mix};
 
 /// Which numbers are a thread's own: `first`, `first + stride` and so on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -150,15 +151,8 @@ const POISSON: u64 = u64::from_be_bytes(*b"arrivals");
 
 /// Gap `number`: the negative logarithm of a uniform number in (0, 1].
 fn gap(seed: u64, number: u64) -> f64 {
-    let bits = mix(seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))) >> 11;
+    let bits = element(seed, number) >> 11;
     -ln((bits + 1) as f64 * (-53_f64).exp2())
-}
-
-/// The finaliser of SplitMix64: with a Weyl sequence in front, a generator whose n-th number needs no other.
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 /// The natural logarithm of a normal number in (0, 1], from exactly rounded operations alone.

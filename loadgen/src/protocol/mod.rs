@@ -94,6 +94,13 @@ pub trait Sink {
     fn unprocessed(&mut self, ticket: Ticket);
 }
 
+/// What connections announce, by protocol.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Announced {
+    /// To servers of HTTP/2.
+    pub h2: h2::Http2Options,
+}
+
 /// A client's side of a connection, without I/O.
 ///
 /// Requests are prepared once a worker ([`Engine::prepare`]) and shared by its connections.
@@ -108,7 +115,7 @@ pub trait Engine: Sized {
     fn prepare(mix: &crate::request::Mix, seed: u64) -> Result<Self::Prepared, String>;
 
     /// A new connection of at most `in_flight` requests; what has to be sent first goes into `out`.
-    fn open(in_flight: usize, out: &mut Vec<u8>) -> Self;
+    fn open(announced: &Announced, in_flight: usize, out: &mut Vec<u8>) -> Self;
 
     /// How many requests may be started now.
     fn capacity(&self) -> usize;
@@ -147,4 +154,9 @@ pub trait Engine: Sized {
 
     /// Whether the connection takes no further request, and is to be closed once nothing is in flight.
     fn is_closing(&self) -> bool;
+
+    /// What the server said is wrong with the connection, if it did (RFC 9113 §6.8: GOAWAY with an error).
+    fn complaint(&self) -> Option<Cause> {
+        None
+    }
 }

@@ -95,7 +95,7 @@ impl Counts {
             && self.violations.is_empty()
     }
 
-    /// Connections that could not be opened: failures that are not of a request.
+    /// Connections that could not be opened, or failed without a request in flight: failures that are not of a request.
     pub fn connections_failed(&self) -> u64 {
         self.failures.values().sum::<u64>().saturating_sub(self.failed)
     }

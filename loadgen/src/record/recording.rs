@@ -64,6 +64,11 @@ impl Recording {
         self.fill(known);
     }
 
+    /// Connections opened, in the warm-up and since: most are open before the first request is counted.
+    pub fn opened(&self) -> u64 {
+        self.warm_up.opened.saturating_add(self.counts.opened)
+    }
+
     /// Adds all of another. Which of two is added to which makes no difference.
     pub fn merge(&mut self, other: Self) {
         self.length = self.length.max(other.length);

@@ -51,15 +51,16 @@ struct ManifestJson<'a> {
     started: f64,
     seed: u64,
     plan: &'a str,
+    blocks: usize,
     requests: &'a [String],
     verified: bool,
     facts: &'a BTreeMap<String, String>,
 }
 
 fn manifest(manifest: &Manifest) -> ManifestJson<'_> {
-    let Manifest { command, started, seed, plan, requests, verified, facts, .. } = manifest;
-    let (started, seed, verified) = (*started, *seed, *verified);
-    ManifestJson { command, started, seed, plan, requests, verified, facts }
+    let Manifest { command, started, seed, plan, blocks, requests, verified, facts, .. } = manifest;
+    let (started, seed, blocks, verified) = (*started, *seed, *blocks, *verified);
+    ManifestJson { command, started, seed, plan, blocks, requests, verified, facts }
 }
 
 #[derive(Serialize)]

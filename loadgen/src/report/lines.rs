@@ -74,7 +74,7 @@ impl<W: io::Write> Lines<W> {
         let line = format!(
             "{:>9}  {:>12}  {:>9}  {:>9}  {:>8}{name}",
             units::length(second.start + second.length),
-            format!("{}/s", units::number(second.rate())),
+            units::rate(second.rate()),
             time(response.map(|it| it.p50)),
             time(response.map(|it| it.p99)),
             units::count(errors(&second.counts)),

@@ -11,10 +11,11 @@ pub mod lines;
 pub mod live;
 pub mod progress;
 pub mod terminal;
-pub mod units;
 pub mod watch;
 
 use std::collections::BTreeMap;
+
+pub(crate) use crate::units;
 
 use crate::compare::Comparison;
 use crate::protocol::Protocol;
@@ -62,10 +63,12 @@ pub struct Manifest {
     pub seed: u64,
     /// The plan in words: `open loop, 2000/s for 30s, 64 connections, 2 threads`.
     pub plan: String,
+    /// How many blocks each lane ran in, by turns with the others, each as the plan says; 1 where it ran in one piece.
+    pub blocks: usize,
     /// Names of the requests of the mix, in order.
     pub requests: Vec<String>,
     /// Whether every response was held against the passive rules (`--verify`).
     pub verified: bool,
-    /// Machine and settings by name, in order of names: `cpu`, `cores`, `kernel`, `descriptors`, `h2 window`…
+    /// Machine and settings by name, in order of names: `cpu`, `cores`, `kernel`, `descriptors`, `h2 stream window`…
     pub facts: BTreeMap<String, String>,
 }

@@ -55,13 +55,6 @@ impl Watch {
         Ok(())
     }
 
-    /// Tells how busy the generator is now, in 0..=1.
-    pub fn busy(&mut self, share: f64) {
-        if let Self::Live(live) = self {
-            live.busy(share);
-        }
-    }
-
     /// Draws if it is time to, and tells what the user wants. To be called several times a second; does not wait.
     pub fn tick(&mut self) -> Asked {
         match self {

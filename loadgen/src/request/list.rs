@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use falconry_transport::Origin;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Content, Mix, Options, Origin, Request};
+use super::origin::{is_same, split};
+use super::{Content, Mix, Options, Request};
 
 /// The requests of a file, `docs/load-requests.md` has both forms.
 #[derive(Clone, Debug)]
@@ -142,9 +144,9 @@ impl List {
 
     fn add(&mut self, entry: Entry) -> Result<(), String> {
         if entry.target.contains("://") && !entry.target.starts_with('/') {
-            let (origin, _) = Origin::split(&entry.target)?;
+            let (origin, _) = split(&entry.target)?;
             match &self.origin {
-                Some((first, line)) if !first.is_same(&origin) => {
+                Some((first, line)) if !is_same(first, &origin) => {
                     return Err(format!(
                         "{origin} is another origin than {first} of line {line}; a run loads one, so make a \
                          file for each"
@@ -223,7 +225,7 @@ mod tests {
     use falconry_wire::method::Method;
 
     fn origin() -> Origin {
-        Origin { scheme: "http", authority: "a".into() }
+        Origin::split("http://a").unwrap().0
     }
 
     fn lines(text: &str) -> Result<Mix, String> {

@@ -1,11 +1,12 @@
 //! Requests as the command line asks for them: method, fields, content.
 
 use bytes::Bytes;
+use falconry_transport::Origin;
 use falconry_wire::field::{FieldFault, FieldSection, is_value, trim};
 use falconry_wire::method::Method;
 
-use super::origin::check_authority;
-use super::{Mix, Origin, Request, Text, place};
+use super::origin::{check_authority, is_same, split};
+use super::{Mix, Request, Text, place};
 
 /// What the command line says about all requests.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -56,7 +57,7 @@ impl Options {
         };
         let method = method_of(method_name)?;
         let path = path_of(&target)?;
-        let mut authority = origin.authority.clone();
+        let mut authority = origin.authority().to_owned();
         let mut fields = Vec::new();
         for (place, line) in (place::FIELDS..).zip(&self.fields) {
             match field_of(line, place)? {
@@ -74,7 +75,7 @@ impl Options {
             name: format!("{method_name} {target}"),
             method,
             method_name: method_name.to_owned(),
-            scheme: origin.scheme,
+            scheme: origin.scheme().name(),
             authority,
             path,
             fields,
@@ -110,8 +111,8 @@ fn target_of(origin: &Origin, target: &str) -> Result<String, String> {
             "`{target}` is neither a path, which begins with a slash, nor a URL like `{origin}/path`"
         ));
     }
-    let (other, target) = Origin::split(target)?;
-    if other.is_same(origin) {
+    let (other, target) = split(target)?;
+    if is_same(&other, origin) {
         Ok(target)
     } else {
         Err(format!(
@@ -223,7 +224,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn origin() -> Origin {
-        Origin { scheme: "http", authority: "localhost:8080".into() }
+        Origin::split("http://localhost:8080").unwrap().0
     }
 
     fn with(fields: &[&str]) -> Options {

@@ -1,46 +1,24 @@
 //! Where requests go: scheme and authority (RFC 9110 §4.2, §4.3.1).
 
-use std::fmt;
-
-use falconry_transport as transport;
+use falconry_transport::Origin;
 use falconry_wire::authority::Authority;
 
-/// Scheme and authority: all requests of a run share one.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Origin {
-    /// `http` or `https`.
-    pub scheme: &'static str,
-    /// Host and port as a client puts them into Host: no port where it is the scheme's own.
-    pub authority: String,
+/// Takes a URL apart: its origin, and its target in origin-form.
+///
+/// # Errors
+/// What is wrong with it, and how to mend it.
+pub(super) fn split(url: &str) -> Result<(Origin, String), String> {
+    if url.starts_with("unix:") {
+        return Err(format!("`{url}` is no URL; give the socket as the target, and paths here"));
+    }
+    let (origin, target) = Origin::split(url).map_err(|error| error.to_string())?;
+    let slash = if target.starts_with('/') { "" } else { "/" };
+    Ok((origin, format!("{slash}{target}")))
 }
 
-impl Origin {
-    /// Takes a URL apart: its origin, and its target in origin-form.
-    ///
-    /// # Errors
-    /// What is wrong with it, and how to mend it.
-    pub fn split(url: &str) -> Result<(Self, String), String> {
-        if url.starts_with("unix:") {
-            return Err(format!(
-                "`{url}` is no URL; give the socket as the target, and paths here"
-            ));
-        }
-        let (origin, target) = transport::Origin::split(url).map_err(|error| error.to_string())?;
-        let slash = if target.starts_with('/') { "" } else { "/" };
-        let authority = origin.authority().to_owned();
-        Ok((Self { scheme: origin.scheme().name(), authority }, format!("{slash}{target}")))
-    }
-
-    /// Whether both mean the same host and port; names are the same in any case.
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.scheme == other.scheme && self.authority.eq_ignore_ascii_case(&other.authority)
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme, self.authority)
-    }
+/// Whether requests for both are the same: scheme, host and port. Names are the same in any case.
+pub(super) fn is_same(one: &Origin, other: &Origin) -> bool {
+    one.scheme() == other.scheme() && one.authority().eq_ignore_ascii_case(other.authority())
 }
 
 /// Checks what goes into Host.
@@ -61,11 +39,6 @@ pub(super) fn check_authority(authority: &str) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn split(url: &str) -> (String, String) {
-        let (origin, target) = Origin::split(url).unwrap();
-        (origin.to_string(), target)
-    }
-
     #[test]
     fn urls_come_apart() {
         for (url, origin, target) in [
@@ -74,7 +47,8 @@ mod tests {
             ("http://[::1]:80?x", "http://[::1]", "/?x"),
             ("http://a:/", "http://a", "/"),
         ] {
-            assert_eq!(split(url), (origin.into(), target.into()));
+            let (read, behind) = split(url).unwrap();
+            assert_eq!((read.to_string().as_str(), behind.as_str()), (origin, target));
         }
     }
 
@@ -89,18 +63,18 @@ mod tests {
             ("http://a:99999/", "no port"),
             ("unix:/x://y", "as the target"),
         ] {
-            let message = Origin::split(url).unwrap_err();
+            let message = split(url).unwrap_err();
             assert!(message.contains(word), "{url}: {message}");
         }
     }
 
     #[test]
     fn spelling_makes_no_other_origin() {
-        let origin = |url| Origin::split(url).unwrap().0;
-        assert!(origin("http://a").is_same(&origin("http://A:80/x")));
-        assert!(origin("https://a:443").is_same(&origin("https://a")));
+        let origin = |url| split(url).unwrap().0;
+        assert!(is_same(&origin("http://a"), &origin("http://A:80/x")));
+        assert!(is_same(&origin("https://a:443"), &origin("https://a")));
         for other in ["https://a:80", "http://b", "http://a:81"] {
-            assert!(!origin("http://a").is_same(&origin(other)), "{other}");
+            assert!(!is_same(&origin("http://a"), &origin(other)), "{other}");
         }
     }
 }

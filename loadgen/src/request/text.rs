@@ -7,6 +7,7 @@ use bytes::Bytes;
 use falconry_wire::h1::encode;
 
 use super::random::{self, Position};
+use crate::random::below;
 
 /// Octets with holes that are filled in for each request.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -117,7 +118,7 @@ impl Text {
                 Part::Number => encode::decimal(out, number),
                 Part::Random(range) => {
                     let width = range.end.saturating_sub(range.start);
-                    encode::decimal(out, range.start.saturating_add(random::below(bits(0), width)));
+                    encode::decimal(out, range.start.saturating_add(below(bits(0), width)));
                 }
                 Part::Hex(digits) => {
                     let mut left = usize::from((*digits).min(Self::MAX_HEX));
@@ -131,7 +132,7 @@ impl Text {
                 }
                 Part::Uuid => uuid(out, [bits(0), bits(1)]),
                 Part::Pick(options) => {
-                    let at = random::below(bits(0), options.len() as u64);
+                    let at = below(bits(0), options.len() as u64);
                     let option = usize::try_from(at).ok().and_then(|at| options.get(at));
                     out.extend_from_slice(option.map_or(&b""[..], |option| option));
                 }

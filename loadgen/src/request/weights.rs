@@ -1,6 +1,7 @@
 //! Choosing by weight in constant time.
 
 use super::random::{self, Position};
+use crate::random::below;
 
 /// An alias table: each slot holds itself and one other, with an exact share.
 ///
@@ -61,9 +62,9 @@ impl Weights {
             return 0;
         }
         let [slot, share] = Position::CHOICE.map(|position| random::bits(seed, number, position));
-        let at = random::below(slot, self.slots.len() as u64) as usize;
+        let at = below(slot, self.slots.len() as u64) as usize;
         match self.slots.get(at) {
-            Some(slot) if random::below(share, self.total) >= slot.share => slot.other,
+            Some(slot) if below(share, self.total) >= slot.share => slot.other,
             _ => at,
         }
     }

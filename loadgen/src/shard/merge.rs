@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Lane, Manifest, Shard};
+use super::{Lane, Manifest, Shard, number};
 use crate::record::Recording;
 
 /// Shards of one run.
@@ -17,7 +17,7 @@ pub struct Merged {
     replaced: BTreeSet<(u32, u32)>,
 }
 
-/// Why shards cannot be put together.
+/// Why shards cannot be put together. Shards are held by their index, from 0, and named by their number, from 1.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
@@ -34,10 +34,10 @@ pub enum Refused {
     #[error("shards of {0} and of {1}; merge those of one run")]
     Counts(u32, u32),
     /// They do not have the same lanes.
-    #[error("shards {0} and {1} have different lanes; merge those of one run")]
+    #[error("shards {} and {} have different lanes; merge those of one run", number(*.0), number(*.1))]
     Lanes(u32, u32),
     /// Two say that they are the same attempt of the same shard, and differ.
-    #[error("two directories hold shard {0}, attempt {1}, and differ; leave one out")]
+    #[error("two directories hold shard {shard}, attempt {1}, and differ; leave one out", shard = number(*.0))]
     Ambiguous(u32, u32),
 }
 
@@ -100,7 +100,7 @@ impl Merged {
         starts.fold(f64::INFINITY, f64::min)
     }
 
-    /// The indices of shards that are missing.
+    /// The indices, from 0, of shards that are missing.
     pub fn missing(&self) -> Vec<u32> {
         (0..self.manifest().count).filter(|index| !self.shards.contains_key(index)).collect()
     }
@@ -111,10 +111,11 @@ impl Merged {
         let mut notes = Vec::new();
         let missing = self.missing();
         if !missing.is_empty() {
-            let list: Vec<_> = missing.iter().take(LISTED).map(ToString::to_string).collect();
+            let list: Vec<_> =
+                missing.iter().take(LISTED).map(|index| number(*index).to_string()).collect();
             let more = if missing.len() > LISTED { ", …" } else { "" };
             notes.push(format!(
-                "{} of {count} shards are missing ({}{more}): rates and counts are those of the others",
+                "{} of {count} shards are missing ({}{more}): rates and counts are those of the others.",
                 missing.len(),
                 list.join(", "),
             ));
@@ -122,7 +123,8 @@ impl Merged {
         for &(index, attempt) in &self.replaced {
             let kept = self.shards.get(&index).map_or(attempt, |shard| shard.manifest.attempt);
             notes.push(format!(
-                "shard {index} was tried again: attempt {kept} counts, attempt {attempt} does not"
+                "Shard {} was tried again: attempt {kept} counts, attempt {attempt} does not.",
+                number(index)
             ));
         }
         notes

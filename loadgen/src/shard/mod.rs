@@ -56,7 +56,7 @@ pub struct Manifest {
     pub run: String,
     /// Hash of all that has to be the same in all shards ([`plan_hash`]).
     pub plan_hash: String,
-    /// Which shard, from 0.
+    /// Which shard, from 0. People read and write its number, from 1: `--shard 1/3` has the index 0.
     pub index: u32,
     /// Of how many.
     pub count: u32,
@@ -84,6 +84,11 @@ pub struct Manifest {
     pub verified: bool,
     /// Machine and settings by name.
     pub facts: BTreeMap<String, String>,
+}
+
+/// The number of a shard for people, from 1, as in `--shard 1/3`.
+fn number(index: u32) -> u64 {
+    u64::from(index) + 1
 }
 
 /// A hash of all that has to be the same in all shards of a run: plan without shard, targets, protocols, requests, as words.

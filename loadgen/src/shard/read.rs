@@ -8,6 +8,7 @@ use super::counts::{LaneCounts, Numbers};
 use super::errors::LaneErrors;
 use super::{
     COUNTS, ERRORS, FORMAT, Lane, LaneFile, MANIFEST, ManifestFile, SERIES, Shard, check_sum,
+    number,
 };
 use crate::clock::Nanos;
 use crate::protocol::Protocol;
@@ -48,9 +49,9 @@ pub enum Fault {
     #[error("not the file that manifest.json belongs to")]
     Changed,
     /// A number of shards, or an index, that cannot be.
-    #[error("shard {index} of {count} cannot be")]
+    #[error("shard {} of {count} cannot be", number(*.index))]
     Index {
-        /// The index.
+        /// The index, from 0; in words it is the number, from 1.
         index: u32,
         /// Of how many.
         count: u32,

@@ -277,7 +277,7 @@ fn gaps_are_named() {
     assert_eq!(merged.missing(), [0, 1]);
     assert_eq!(
         merged.notes(),
-        ["2 of 4 shards are missing (0, 1): rates and counts are those of the others"]
+        ["2 of 4 shards are missing (1, 2): rates and counts are those of the others."]
     );
 }
 
@@ -294,7 +294,7 @@ fn of_two_attempts_the_later_counts() {
         assert_eq!(merged.lanes(), expected);
         assert_eq!(
             merged.notes()[1],
-            "shard 1 was tried again: attempt 1 counts, attempt 0 does not"
+            "Shard 2 was tried again: attempt 1 counts, attempt 0 does not."
         );
     }
 }
@@ -332,7 +332,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
     let newer = |text: String| text.replacen("\"format\": 1", "\"format\": 2", 1);
     assert!(fault(MANIFEST, &newer).1.contains("format 2, and this version reads 1"));
     let index = |text: String| text.replacen("\"index\": 0", "\"index\": 4", 1);
-    assert!(fault(MANIFEST, &index).1.contains("shard 4 of 4"));
+    assert!(fault(MANIFEST, &index).1.contains("shard 5 of 4"));
     fs::remove_file(path.join(MANIFEST)).unwrap();
     assert!(matches!(read(&path).unwrap_err().fault, Fault::NoManifest));
     fs::remove_dir_all(path).unwrap();

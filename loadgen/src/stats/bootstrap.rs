@@ -11,8 +11,8 @@
 
 use hdrhistogram::Histogram;
 
-use super::random::Random;
 use crate::clock::Nanos;
+use crate::random::Random;
 use crate::record::{Series, Slice, slot};
 
 /// How often blocks are drawn.

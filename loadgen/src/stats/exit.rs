@@ -1,13 +1,14 @@
 //! The exit code of a run.
 
 use crate::report::Report;
+use crate::verify::is_demand;
 
 /// What `falconry load` exits with after this report, the first that holds:
 ///
 /// | code | when |
 /// | --- | --- |
 /// | 130 | a lane was interrupted: nothing was judged (143 after SIGTERM, which only the caller knows) |
-/// | 3 | a response broke a rule: no speed makes up for it |
+/// | 3 | a response broke a rule of a MUST: no speed makes up for it |
 /// | 4 | the generator was the limit: expectations say nothing of the server, neither way |
 /// | 2 | an expectation was broken |
 /// | 5 | an expectation could not be judged: too few samples, or not steady |
@@ -16,7 +17,11 @@ pub fn exit_code(report: &Report) -> u8 {
     let lanes = &report.lanes;
     if lanes.iter().any(|lane| lane.recording.interrupted) {
         130
-    } else if lanes.iter().any(|lane| !lane.recording.counts.violations.is_empty()) {
+    } else if lanes
+        .iter()
+        .flat_map(|lane| lane.recording.counts.violations.keys())
+        .any(|id| is_demand(id))
+    {
         3
     } else if lanes.iter().any(|lane| !lane.summary.verdict.generator.is_empty()) {
         4
@@ -50,6 +55,10 @@ mod tests {
         report.expectations.push(judged(Some(false)));
         assert_eq!(exit_code(&report), 2);
         report.lanes[1].summary.verdict.generator.push("It was busy.".to_owned());
+        assert_eq!(exit_code(&report), 4);
+        let violations = &mut report.lanes[0].recording.counts.violations;
+        // A SHOULD is told and breaks nothing.
+        violations.insert("h2.passive.content-type-present".to_owned(), 1);
         assert_eq!(exit_code(&report), 4);
         report.lanes[1].recording.counts.violations.insert("h1.rule".to_owned(), 1);
         assert_eq!(exit_code(&report), 3);

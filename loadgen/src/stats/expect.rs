@@ -17,10 +17,11 @@
 
 use std::str::FromStr;
 
-use super::{Judged, by_status, needs, quantile, ratio, units};
+use super::{Judged, by_status, needs, quantile, ratio};
 use crate::clock::Nanos;
 use crate::record::Series;
 use crate::report::Lane;
+use crate::units;
 
 /// An expectation as the user wrote it, understood.
 #[derive(Clone, Debug, PartialEq)]
@@ -306,9 +307,8 @@ fn interval(lane: &Lane, series: Series, q: f64) -> String {
     let quantiles = distribution.map(|all| all.quantiles.as_slice()).unwrap_or_default();
     let confidence =
         quantiles.iter().find(|quantile| quantile.q == q).and_then(|quantile| quantile.confidence);
-    confidence.map_or_else(String::new, |(low, high)| {
-        format!(" ({} to {})", units::duration(low), units::duration(high))
-    })
+    confidence
+        .map_or_else(String::new, |(low, high)| format!(" ({})", units::durations((low, high))))
 }
 
 /// Judges every expectation against every lane it is for: in the order of expectations, then of lanes.
@@ -469,7 +469,7 @@ mod tests {
         lanes[0].recording.counts.statuses.insert(500, 5);
         let judged = judge(&[parsed("errors<=20"), parsed("errors<0.1%")], &lanes[..1]);
         assert_eq!(judged[0].held, Some(true));
-        assert_eq!(judged[0].measured, "20 of 4015 requests (0.498%)");
+        assert_eq!(judged[0].measured, "20 of 4015 requests (0.50%)");
         assert_eq!(judged[1].held, Some(false));
     }
 

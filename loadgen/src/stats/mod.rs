@@ -7,11 +7,9 @@
 mod bootstrap;
 mod exit;
 mod expect;
-pub(crate) mod random;
 mod steady;
 #[cfg(test)]
 pub(crate) mod synthetic;
-pub(crate) mod units;
 mod verdict;
 
 pub use exit::exit_code;
@@ -225,7 +223,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::stats::random::Random;
+    use crate::random::Random;
     use crate::stats::synthetic::Part;
 
     #[test]

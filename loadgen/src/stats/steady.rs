@@ -4,10 +4,12 @@
 //! of the rest with the smallest standard error. Then a cumulative sum over the rest looks for a point at which the level changes.
 //! Both count only where levels differ by more than matters, since with enough samples any two stretches of time differ.
 
-use super::units;
+use std::time::Duration;
+
 use crate::clock::Nanos;
-use crate::plan::Load;
+use crate::plan::{Length, Load};
 use crate::record::{Recording, Series, Slice};
+use crate::units;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -78,7 +80,7 @@ impl Findings {
         step: Nanos,
         shown: impl Fn(f64) -> String,
     ) {
-        let after = |points: usize| units::duration(step.saturating_mul(points as u64));
+        let after = |points: usize| units::length(step.saturating_mul(points as u64));
         let cut = truncation(points);
         let (head, rest) = points.split_at_checked(cut).unwrap_or((&[], points));
         if differs(mean(head), mean(rest), matters) {
@@ -92,8 +94,8 @@ impl Findings {
                 return;
             }
             self.cautions.push(format!(
-                "The first {at} differ from the rest: {what} was {head}, then {rest}. \
-                 A warm-up of that length (`--warm-up`) leaves them out."
+                "The first {at} differ: {what} was {head}, then {rest}; `--warm-up {}` leaves them out.",
+                Length(Duration::from_nanos(step.saturating_mul(cut as u64)))
             ));
         }
         if let Some(change) = change(rest)
@@ -188,11 +190,9 @@ fn mean(points: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::plan::{Arrivals, Piece, Schedule};
-    use crate::stats::random::Random;
+    use crate::random::Random;
     use crate::stats::synthetic::{self, Part};
 
     fn judged(parts: &[Part]) -> Findings {
@@ -227,7 +227,7 @@ mod tests {
         let findings = judged(&parts);
         assert_eq!(findings.steady, Some(true), "seed 21: {findings:?}");
         let caution = &findings.cautions[0];
-        assert!(caution.starts_with("The first 2.50 s differ"), "seed 21: {caution}");
+        assert!(caution.starts_with("The first 2.5 s differ"), "seed 21: {caution}");
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(findings.steady, Some(false), "seed 22");
         let caution = &findings.cautions[0];
         assert!(caution.contains("median latency went from 1.0"), "seed 22: {caution}");
-        assert!(caution.ends_with("after 14.0 s."), "seed 22: {caution}");
+        assert!(caution.ends_with("after 14 s."), "seed 22: {caution}");
     }
 
     #[test]

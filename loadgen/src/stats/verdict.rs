@@ -3,10 +3,11 @@
 //! The generator was the limit where its threads were busy all the time, where requests left late though a connection had room,
 //! or where it did not send what was planned though connections had room. All else that limits what a number says is a caution.
 
-use super::{Summary, Verdict, by_status, needs, ratio, steady, units};
+use super::{Summary, Verdict, by_status, needs, ratio, steady};
 use crate::clock::Nanos;
 use crate::plan::Load;
 use crate::record::{Recording, Series};
+use crate::units;
 
 /// Share of their time from which threads count as busy all the time: some of it goes where it is not charged.
 const BUSY: f64 = 0.95;
@@ -36,41 +37,33 @@ pub(super) fn verdict(summary: &Summary, recording: &Recording, load: &Load) -> 
         verdict.cautions.extend(backlog(summary, recording));
     } else {
         verdict.cautions.push(
-            "Closed loop: a server that stalls is asked less meanwhile, so its stalls count for less than users would feel, and \
-             there is no corrected latency. An open loop (`--rate`) shows it."
+            "Closed loop: while the server stalls it is asked less, so stalls weigh less than users feel; `--rate` shows them."
                 .to_owned(),
         );
     }
     verdict.cautions.extend(errors(summary, recording));
     let answered = recording.counts.answered;
     if answered < needs(0.99) {
-        verdict
-            .cautions
-            .push(format!("Too few samples: {answered} answers, and p99 takes {}.", needs(0.99)));
+        verdict.cautions.push(format!(
+            "Too few samples: {} answers, and p99 takes {}.",
+            units::count(answered),
+            units::count(needs(0.99))
+        ));
     }
     let findings = steady::judge(recording, load);
     verdict.steady = findings.steady;
     verdict.cautions.extend(findings.cautions);
-    if recording.interrupted {
-        verdict.cautions.push(format!(
-            "Interrupted: the numbers are of the first {}.",
-            units::duration(recording.length)
-        ));
-    }
     verdict
 }
 
 /// What to add to the cautions of a run against a target on the same machine; `None` if it has cores enough for both.
 pub fn shared_cores(threads: usize, cores: usize) -> Option<String> {
-    let count =
-        |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     // One for the target and one for the system's part of the network.
     (cores < threads.saturating_add(2)).then(|| {
         format!(
-            "Generator ({}) and target share {}: each takes time from the other, and loopback has no delay and no loss. \
-             Compare runs on this machine only.",
-            count(threads, "thread"),
-            count(cores, "core")
+            "Generator ({}) and target share {} and slow each other down: compare with runs on this machine only.",
+            units::counted(threads as u64, "thread"),
+            units::counted(cores as u64, "core")
         )
     })
 }
@@ -82,12 +75,12 @@ fn busy(summary: &Summary, recording: &Recording, open: bool) -> Option<String> 
         let whose =
             if threads == 1 { "thread was".to_owned() } else { format!("{threads} threads were") };
         let so = if open {
-            "latencies hold its own delays"
+            "its own delays are in the latencies"
         } else {
-            "the rate is what it can do, or near it, not what the server can"
+            "the rate is about what it can do, not the server"
         };
         format!(
-            "The generator's {whose} busy for {} of the time: {so}. Give it more threads (`-t`) or cores.",
+            "The generator's {whose} busy for {} of the time: {so}; give it more threads (`-t`).",
             units::percent(summary.busy)
         )
     };
@@ -103,7 +96,7 @@ fn late(summary: &Summary) -> Option<String> {
         let matters = lag >= floor && lag as f64 >= LAG_SHARE * response as f64;
         matters.then(|| {
             format!(
-                "The generator sent late though a connection was free: its lag has a {name} of {}, the response time one of {}.",
+                "The generator sent late though connections were free: {name} of its lag {}, of the response time {}.",
                 units::duration(lag),
                 units::duration(response)
             )
@@ -118,7 +111,9 @@ fn missing(summary: &Summary, recording: &Recording) -> (Option<String>, Option<
         return (None, None);
     }
     let figures = format!(
-        "{unsent} of {planned} planned requests ({}) were never sent",
+        "{} of {} planned requests ({}) were never sent",
+        units::count(unsent),
+        units::count(planned),
         units::percent(ratio(unsent as f64, planned as f64))
     );
     // What delayed those that were sent, taken together.
@@ -128,10 +123,8 @@ fn missing(summary: &Summary, recording: &Recording) -> (Option<String>, Option<
         return (None, Some(format!("{figures}: the run was over before a connection was free.")));
     }
     let wait = summary.distribution(Series::Lag).map_or(0, |lag| lag.mean as Nanos);
-    let sentence = format!(
-        "{figures}, though connections were free: the generator sent {} late on average.",
-        units::duration(wait)
-    );
+    let sentence =
+        format!("{figures}, though connections were free: mean lag {}.", units::duration(wait));
     if unsent as f64 > FEW.max(SLACK * planned as f64) {
         (Some(sentence), None)
     } else {
@@ -170,8 +163,7 @@ fn backlog(summary: &Summary, recording: &Recording) -> Option<String> {
         return None;
     }
     Some(format!(
-        "The backlog grew by {}: {} were planned, {} answered. Response times grow with the length of such a run and say of the \
-         server only that this is more than it takes.",
+        "The backlog grew by {} (planned {}, answered {}): the longer the run, the longer the response times.",
         units::rate(slope),
         units::rate(offered),
         units::rate(summary.rate)
@@ -199,15 +191,16 @@ fn errors(summary: &Summary, recording: &Recording) -> Option<String> {
         return None;
     }
     let served = if bad > 0 && summary.distribution(Series::Response).is_some() {
-        " Latencies are those of all answers, errors too."
+        "; latencies are of all answers, errors too"
     } else {
         ""
     };
     Some(format!(
-        "{} of the requests went wrong: {} failed, {bad} answers had a status of 400 or above, {} were never sent.{served}",
+        "{} of the requests went wrong ({} failed, {} by status, {} never sent){served}.",
         units::percent(summary.errors),
-        counts.failed,
-        counts.unsent
+        units::count(counts.failed),
+        units::count(bad),
+        units::count(counts.unsent)
     ))
 }
 
@@ -263,11 +256,11 @@ mod tests {
         let sentence = &open(|_| even(), busy).generator[0];
         assert_eq!(
             sentence,
-            "The generator's 2 threads were busy for 97.0% of the time: latencies hold its own delays. Give it more threads (`-t`) \
-             or cores."
+            "The generator's 2 threads were busy for 97.0% of the time: its own delays are in the latencies; give it more threads \
+             (`-t`)."
         );
         let sentence = &closed(even(), busy).generator[0];
-        assert!(sentence.contains("the rate is what it can do, or near it"), "{sentence}");
+        assert!(sentence.contains("the rate is about what it can do"), "{sentence}");
         let idle =
             |recording: &mut Recording| recording.generator_cpu = recording.length / 100 * 94;
         assert!(open(|_| even(), idle).generator.is_empty());
@@ -280,7 +273,7 @@ mod tests {
         assert_eq!(
             verdict.generator,
             [
-                "The generator sent late though a connection was free: its lag has a p99 of 5.00 ms, the response time one of 6.00 ms."
+                "The generator sent late though connections were free: p99 of its lag 5.00 ms, of the response time 6.00 ms."
             ]
         );
     }
@@ -304,7 +297,7 @@ mod tests {
             ],
         };
         let sentence = &open(stalled, |_| ()).generator[0];
-        assert!(sentence.contains("a median of 2.00 ms"), "{sentence}");
+        assert!(sentence.contains("median of its lag 2.00 ms"), "{sentence}");
     }
 
     #[test]
@@ -321,8 +314,7 @@ mod tests {
         let verdict = open(|_| slow.clone(), unsent);
         assert_eq!(
             verdict.generator[1],
-            "200 of 4000 planned requests (5.00%) were never sent, though connections were free: the generator sent 400 ms late on \
-             average."
+            "200 of 4,000 planned requests (5.00%) were never sent, though connections were free: mean lag 400 ms."
         );
         assert!(!verdict.cautions.iter().any(|caution| caution.contains("were never sent:")));
     }
@@ -332,8 +324,7 @@ mod tests {
         let slow = Part { planned: 100, answers: vec![(0, 100_000, MILLISECOND); 100] };
         let verdict = open(|_| slow.clone(), |recording| recording.counts.unsent = 9);
         assert!(verdict.generator.is_empty());
-        let sentence = "9 of 4000 planned requests (0.225%) were never sent, though connections were free: the generator sent 100 µs \
-                        late on average.";
+        let sentence = "9 of 4,000 planned requests (0.22%) were never sent, though connections were free: mean lag 100 µs.";
         assert_eq!(verdict.cautions[0], sentence);
     }
 
@@ -345,7 +336,7 @@ mod tests {
         assert!(verdict.generator.is_empty());
         assert_eq!(
             verdict.cautions[0],
-            "200 of 4000 planned requests (5.00%) were never sent: the run was over before a connection was free."
+            "200 of 4,000 planned requests (5.00%) were never sent: the run was over before a connection was free."
         );
     }
 
@@ -361,7 +352,7 @@ mod tests {
         let verdict = open(|_| Part { planned: 100, ..Part::even(90, MILLISECOND) }, |_| ());
         let caution = &verdict.cautions[0];
         assert!(
-            caution.starts_with("The backlog grew by 40.0/s: 400/s were planned, 360/s answered."),
+            caution.starts_with("The backlog grew by 40/s (planned 400/s, answered 360/s):"),
             "{caution}"
         );
     }
@@ -380,7 +371,7 @@ mod tests {
             recording.slices[39].counts.unsent = 2_000;
         };
         let caution = &open(half, unsent).cautions[1];
-        assert!(caution.starts_with("The backlog grew by 200/s: 400/s were planned"), "{caution}");
+        assert!(caution.starts_with("The backlog grew by 200/s (planned 400/s"), "{caution}");
     }
 
     #[test]
@@ -395,23 +386,20 @@ mod tests {
     }
 
     #[test]
-    fn errors_few_samples_and_interrupts_are_told() {
+    fn errors_and_few_samples_are_told() {
         let verdict = open(
             |_| Part::even(20, MILLISECOND),
             |recording| {
                 recording.counts.failed = 4;
                 recording.counts.statuses.insert(200, 794);
                 recording.counts.statuses.insert(503, 6);
-                recording.interrupted = true;
             },
         );
         assert_eq!(
             verdict.cautions,
             [
-                "1.24% of the requests went wrong: 4 failed, 6 answers had a status of 400 or above, 0 were never sent. Latencies \
-                 are those of all answers, errors too.",
-                "Too few samples: 800 answers, and p99 takes 1000.",
-                "Interrupted: the numbers are of the first 10.0 s.",
+                "1.24% of the requests went wrong (4 failed, 6 by status, 0 never sent); latencies are of all answers, errors too.",
+                "Too few samples: 800 answers, and p99 takes 1,000.",
             ]
         );
     }
@@ -419,7 +407,7 @@ mod tests {
     #[test]
     fn few_cores_are_told_where_the_target_shares_them() {
         let caution = shared_cores(1, 2).unwrap();
-        assert!(caution.starts_with("Generator (1 thread) and target share 2 cores:"), "{caution}");
+        assert!(caution.starts_with("Generator (1 thread) and target share 2 cores "), "{caution}");
         assert_eq!(shared_cores(2, 4), None);
     }
 }

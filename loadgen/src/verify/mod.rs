@@ -33,6 +33,12 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
     rules().iter().chain(passive).find(|rule| rule.id == id)
 }
 
+/// Whether the rule with that id is one of a MUST, so that responses that break it are invalid. Ids that are not known
+/// here, of another version, say, are taken for such.
+pub fn is_demand(id: &str) -> bool {
+    rule(id).is_none_or(|rule| rule.level == Level::Must)
+}
+
 /// The rules about a run as a whole.
 pub fn rules() -> &'static [Rule] {
     &[MALFORMED, ETAG_KEPT, CONTENT_CHANGED]

@@ -21,8 +21,8 @@ use tokio::task::{LocalSet, spawn_local};
 use super::*;
 use crate::error::Cause;
 use crate::protocol::h2::H2;
-use crate::protocol::{Answer, Engine, Head, Protocol, Sink, Ticket};
-use crate::request::{Options, Origin};
+use crate::protocol::{Announced, Answer, Engine, Head, Protocol, Sink, Ticket};
+use crate::request::Options;
 
 /// How often each rule was broken, and a sample of each.
 type Told = BTreeMap<String, (u64, Violation)>;
@@ -37,7 +37,7 @@ fn counts(told: &Told) -> Vec<(&str, u64)> {
 
 /// A mix of these, `METHOD PATH` each.
 fn mix(requests: &[&str]) -> Mix {
-    let origin = Origin { scheme: "http", authority: "a".into() };
+    let (origin, _) = falconry_transport::Origin::split("http://a").unwrap();
     let request = |line: &&str| {
         let (method, path) = line.split_once(' ').unwrap();
         let options = Options { method: Some(method.into()), ..Options::default() };
@@ -559,7 +559,7 @@ fn the_reference_server_is_loaded_by_http2_without_a_breach() {
         let mut stream = connector.connect().await.unwrap();
         let prepared = H2::prepare(&mix, 1).unwrap();
         let (mut input, mut out) = (Vec::new(), Vec::new());
-        let mut engine = H2::open(IN_FLIGHT, &mut out);
+        let mut engine = H2::open(&Announced::default(), IN_FLIGHT, &mut out);
         let mut numbers: Vec<Option<u64>> = vec![None; IN_FLIGHT];
         let mut next = 0;
         while next < 1000 || engine.in_flight() > 0 {

@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::watch::{Seen, Watch};
 use crate::clock::Nanos;
 use crate::error::{Cause, Failure, Phase};
-use crate::protocol::{Engine, Ticket};
+use crate::protocol::{Announced, Engine, Ticket};
 
 /// A connection that is open.
 pub(super) struct Connection<E: Engine, W: Watch> {
@@ -57,11 +57,12 @@ impl<E: Engine, W: Watch> Connection<E, W> {
         shared: Rc<RefCell<Shared<E, W>>>,
         slot: u32,
         stream: Box<dyn Stream>,
+        announced: &Announced,
         in_flight: usize,
         requests: Option<u64>,
     ) -> Self {
         let mut unsent = Vec::new();
-        let engine = E::open(in_flight, &mut unsent);
+        let engine = E::open(announced, in_flight, &mut unsent);
         let mut eye = shared.borrow().watch.open(in_flight);
         shared.borrow_mut().see(&mut eye, Seen::Sent(&unsent));
         Self {
@@ -124,7 +125,7 @@ impl<E: Engine, W: Watch> Connection<E, W> {
             _ => End::Ours,
         };
         let (told, broke) = match over {
-            Over::Closed | Over::Ended => (None, None),
+            Over::Closed | Over::Ended => (None, self.engine.complaint().filter(|_| is_idle)),
             Over::Broke(cause) => (Some(cause), is_idle.then_some(cause)),
             Over::Refused(cause, told) => (Some(cause), (!told).then_some(cause)),
         };

@@ -208,6 +208,7 @@ async fn keep<E: Engine, W: Watch>(
                     Rc::clone(&shared),
                     slot,
                     link.stream,
+                    &share.connector.announced(),
                     plan.in_flight,
                     plan.requests_per_connection,
                 );

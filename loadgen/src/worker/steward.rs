@@ -122,7 +122,9 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
         }
         // Without a connection that rests nobody could take what is due.
         shared.wants_idle = shared.idle.is_empty();
-        if !shared.idle.is_empty()
+        // Behind the end what is due stays: looking for a taker of it would take all the time there is for the drain.
+        if !shared.ended
+            && !shared.idle.is_empty()
             && let Some(due) = shared.source.next_due()
         {
             next = next.min(due);

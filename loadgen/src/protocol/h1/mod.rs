@@ -24,7 +24,7 @@ use falconry_wire::method::Method;
 
 pub use prepare::Prepared;
 
-use super::{Answer, Engine, Head, Sink, Ticket};
+use super::{Announced, Answer, Engine, Head, Sink, Ticket};
 use crate::error::Cause;
 use crate::request::Mix;
 
@@ -90,7 +90,7 @@ impl Engine for H1 {
         Prepared::new(mix, seed)
     }
 
-    fn open(in_flight: usize, _out: &mut Vec<u8>) -> Self {
+    fn open(_announced: &Announced, in_flight: usize, _out: &mut Vec<u8>) -> Self {
         let depth = in_flight.max(1);
         Self {
             depth,

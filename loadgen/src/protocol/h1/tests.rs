@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::H1;
 use crate::error::Cause;
-use crate::protocol::{Answer, Engine, Head, Sink, Ticket};
+use crate::protocol::{Announced, Answer, Engine, Head, Sink, Ticket};
 use crate::request::{Mix, Part, Request, Text};
 
 /// What an engine told.
@@ -82,7 +82,7 @@ fn mix(request: Request) -> Mix {
 fn play(request: &Request, count: u32, input: &[u8], piece: usize, end: bool) -> Vec<Told> {
     let prepared = H1::prepare(&mix(request.clone()), 0).unwrap();
     let mut out = Vec::new();
-    let mut engine = H1::open(count as usize, &mut out);
+    let mut engine = H1::open(&Announced::default(), count as usize, &mut out);
     for number in 0..count {
         assert!(engine.capacity() > 0);
         engine.start(&prepared, number.into(), Ticket(number), &mut out);
@@ -121,7 +121,7 @@ fn a_request_is_written_as_it_is() {
     let rendered = |request| {
         let prepared = H1::prepare(&mix(request), 7).unwrap();
         let mut out = Vec::new();
-        H1::open(1, &mut out).start(&prepared, 12, Ticket(0), &mut out);
+        H1::open(&Announced::default(), 1, &mut out).start(&prepared, 12, Ticket(0), &mut out);
         String::from_utf8(out).unwrap()
     };
     let get = || request("GET");
@@ -260,7 +260,7 @@ fn nothing_goes_behind_a_request_that_closes() {
     let fields = vec![("connection".into(), fixed("close"))];
     let prepared = H1::prepare(&mix(Request { fields, ..request("GET") }), 0).unwrap();
     let mut out = Vec::new();
-    let mut engine = H1::open(4, &mut out);
+    let mut engine = H1::open(&Announced::default(), 4, &mut out);
     engine.start(&prepared, 0, Ticket(0), &mut out);
     assert_eq!((engine.capacity(), engine.in_flight()), (0, 1));
     assert!(engine.is_closing());
@@ -288,11 +288,11 @@ fn a_fault_fails_what_is_in_flight() {
 fn octets_that_nobody_asked_for_are_an_error() {
     let prepared = H1::prepare(&mix(request("GET")), 0).unwrap();
     let mut out = Vec::new();
-    let mut engine = H1::open(1, &mut out);
+    let mut engine = H1::open(&Announced::default(), 1, &mut out);
     let mut log = Log::default();
     let mut early = PLAIN.as_bytes().to_vec();
     assert_eq!(engine.receive(&prepared, &mut early, &mut out, &mut log), Err(Cause::Surplus));
-    let mut engine = H1::open(1, &mut out);
+    let mut engine = H1::open(&Announced::default(), 1, &mut out);
     engine.start(&prepared, 0, Ticket(0), &mut out);
     let mut twice = PLAIN.repeat(2).into_bytes();
     assert_eq!(engine.receive(&prepared, &mut twice, &mut out, &mut log), Err(Cause::Surplus));

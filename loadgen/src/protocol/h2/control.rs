@@ -5,7 +5,7 @@ use falconry_wire::h2::{ErrorCode, Fault, Frame, SettingId, Settings, StreamId};
 
 use super::{Broken, H2, Leaving};
 use crate::error::Cause;
-use crate::protocol::Sink;
+use crate::protocol::{Engine, Sink};
 
 impl H2 {
     pub(super) fn settings(
@@ -159,11 +159,8 @@ impl H2 {
     /// The connection has ended.
     pub(super) fn ended(&mut self, cause: Option<Cause>, sink: &mut impl Sink) {
         // What the server said of it tells more than that it then closed the connection, or how.
-        let said = self.leaving.map(|leaving| leaving.code);
-        let cause = match (cause, said.filter(|&code| code != ErrorCode::NO_ERROR)) {
-            (None | Some(Cause::Closed | Cause::Os(_) | Cause::Io), Some(code)) => {
-                Cause::GoAway(code)
-            }
+        let cause = match (cause, self.complaint()) {
+            (None | Some(Cause::Closed | Cause::Os(_) | Cause::Io), Some(complaint)) => complaint,
             (cause, _) => cause.unwrap_or(Cause::Closed),
         };
         self.fail_all(cause, sink);

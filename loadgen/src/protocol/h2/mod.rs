@@ -33,7 +33,7 @@ use falconry_wire::hpack::{self, DEFAULT_TABLE_SIZE};
 use self::repeats::Repeats;
 use self::requests::Uploads;
 use self::streams::Streams;
-use super::{Engine, Sink, Ticket};
+use super::{Announced, Engine, Sink, Ticket};
 use crate::error::Cause;
 use crate::request::Mix;
 
@@ -139,7 +139,7 @@ impl From<hpack::Fault> for Broken {
 }
 
 impl H2 {
-    /// A new connection of at most `in_flight` requests, with other windows than the default; preface, SETTINGS and
+    /// A new connection of at most `in_flight` requests, with these options; preface, SETTINGS and
     /// WINDOW_UPDATE go into `out` (RFC 9113 §3.4).
     pub fn open_with(options: Http2Options, in_flight: usize, out: &mut Vec<u8>) -> Self {
         let options = Http2Options {
@@ -291,8 +291,8 @@ impl Engine for H2 {
         Prepared::new(mix, seed)
     }
 
-    fn open(in_flight: usize, out: &mut Vec<u8>) -> Self {
-        Self::open_with(Http2Options::default(), in_flight, out)
+    fn open(announced: &Announced, in_flight: usize, out: &mut Vec<u8>) -> Self {
+        Self::open_with(announced.h2, in_flight, out)
     }
 
     #[inline]
@@ -346,5 +346,10 @@ impl Engine for H2 {
     #[inline]
     fn is_closing(&self) -> bool {
         self.leaving.is_some() || self.broken.is_some() || self.streams.is_exhausted()
+    }
+
+    fn complaint(&self) -> Option<Cause> {
+        let code = self.leaving?.code;
+        (code != ErrorCode::NO_ERROR).then_some(Cause::GoAway(code))
     }
 }

@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::clean;
-use crate::report::terminal::protocol_name;
 use crate::report::{Lane, Report, units};
 use crate::stats::Judged;
+use crate::verify::is_demand;
 
 /// What was loaded, each target once.
 pub(super) fn target(report: &Report) -> String {
@@ -21,7 +21,7 @@ pub(super) fn target(report: &Report) -> String {
 
 /// Target, plan, verdict, expectations.
 pub(super) fn head(report: &Report) -> Markup {
-    let protocols = distinct(report.lanes.iter().map(|lane| protocol_name(lane.protocol)));
+    let protocols = distinct(report.lanes.iter().map(|lane| lane.protocol.to_string()));
     html! {
         header {
             p.brand { "falconry " b { "load" } }
@@ -107,14 +107,21 @@ fn statements(report: &Report) -> Vec<Statement> {
     if report.lanes.iter().any(|lane| lane.recording.interrupted) {
         statements.push((Tone::Odd, "Interrupted. These are the numbers until then.".to_owned()));
     }
-    let rules = report.lanes.iter().flat_map(|lane| &lane.recording.counts.violations);
-    let broken = rules.fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
-    match broken {
-        0 if report.manifest.verified => {
+    let broken = |demanded: bool| {
+        let rules = report.lanes.iter().flat_map(|lane| &lane.recording.counts.violations);
+        let rules = rules.filter(|(rule, _)| is_demand(rule) == demanded);
+        rules.fold(0, |sum: u64, (_, count)| sum.saturating_add(*count))
+    };
+    match (broken(true), broken(false)) {
+        (0, 0) if report.manifest.verified => {
             statements.push((Tone::Good, "Every response kept the rules.".to_owned()));
         }
-        0 => {}
-        broken => {
+        (0, 0) => {}
+        (0, advised) => {
+            let times = units::counted(advised, "time");
+            statements.push((Tone::Odd, format!("Responses left out what is advised, {times}.")));
+        }
+        (broken, _) => {
             let times = units::counted(broken, "time");
             statements.push((Tone::Bad, format!("Responses broke the rules, {times}.")));
         }

@@ -158,7 +158,7 @@ fn legend(most: u64) -> Markup {
                 at,
                 if to == from { one } else { format!("{one} to {}", units::count(to)) },
             ));
-            from = to + 1;
+            from = to.saturating_add(1);
         }
     }
     html! {

@@ -1,7 +1,7 @@
 //! The report as one HTML file: nothing is fetched, nothing has to run to read it, charts are inline SVG.
 //!
 //! The markup is well-formed XML as well, so that other programs can take it apart. Every chart has its numbers in a table
-//! behind it. Charts show the first [`DRAWN`] lanes; tables of key figures, answers and failures have all of them.
+//! behind it. Charts show the first eight lanes; tables of key figures, answers and failures have all of them.
 //!
 //! | file | part |
 //! | --- | --- |

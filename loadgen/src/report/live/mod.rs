@@ -81,11 +81,6 @@ impl Live {
         self.screen.slice(slice);
     }
 
-    /// Tells how busy the generator is now, in 0..=1.
-    pub fn busy(&mut self, share: f64) {
-        self.screen.busy(share);
-    }
-
     /// Looks for keys, and draws if it is time to. Does not wait. A terminal that fails is given back, and the run goes on.
     pub fn tick(&mut self) -> Asked {
         if !IS_TAKEN.load(Ordering::SeqCst) {
@@ -144,8 +139,9 @@ fn keys() -> (Asked, bool) {
     (asked, is_resized)
 }
 
-/// Gives the terminal back, if it is taken. There is nobody to tell of an error.
-fn restore() {
+/// Gives the terminal back, if it is taken: for a process that is about to end at once. There is nobody to tell of an
+/// error.
+pub fn restore() {
     if IS_TAKEN.swap(false, Ordering::SeqCst) {
         _ = execute!(io::stderr(), LeaveAlternateScreen, cursor::Show);
         _ = terminal::disable_raw_mode();

@@ -19,7 +19,6 @@ pub struct Screen {
     style: Style,
     lanes: Vec<Progress>,
     lane: usize,
-    busy: Option<f64>,
     is_stopping: bool,
 }
 
@@ -27,7 +26,7 @@ impl Screen {
     /// Nothing so far.
     pub fn new(view: &View, style: Style) -> Self {
         let lanes = view.lanes.iter().map(|_| Progress::new()).collect();
-        Self { view: view.clone(), style, lanes, lane: 0, busy: None, is_stopping: false }
+        Self { view: view.clone(), style, lanes, lane: 0, is_stopping: false }
     }
 
     /// Takes the slices that follow for those of another lane, by its place in the view.
@@ -40,11 +39,6 @@ impl Screen {
         if let Some(progress) = self.lanes.get_mut(self.lane) {
             progress.add(slice);
         }
-    }
-
-    /// Tells how busy the generator is now, in 0..=1.
-    pub fn busy(&mut self, share: f64) {
-        self.busy = Some(share);
     }
 
     /// Tells that the run was asked to stop.
@@ -99,7 +93,7 @@ impl Screen {
 
     fn head(&self, frame: &mut Frame<'_>, area: Rect) {
         let width = usize::from(area.width);
-        let keys = if self.is_stopping { "stopping " } else { "q stops " };
+        let keys = if self.is_stopping { "stopping, q again ends it at once " } else { "q stops " };
         let title = format!(" falconry loads {}", clean(&self.view.title));
         let room = width.saturating_sub(keys.len() + 1);
         let title: String = title.chars().take(room).collect();
@@ -207,7 +201,7 @@ impl Screen {
             let time = |q| so_far(latency, q).map_or_else(|| "-".to_owned(), units::duration);
             let row = cells(
                 &format!("{:.1} s", units::seconds(progress.elapsed())),
-                &format!("{}/s", units::number(progress.rate())),
+                &units::rate(progress.rate()),
                 &time(0.5),
                 &time(0.99),
                 &units::count(errors(progress.counts())),
@@ -232,10 +226,6 @@ impl Screen {
             ("waiting or in flight".to_owned(), units::count(progress.outstanding()), plain),
             ("received".to_owned(), units::octets(counts.received as f64), plain),
         ];
-        if let Some(busy) = self.busy {
-            let look = if busy > 0.9 { BAD } else { plain };
-            facts.push(("generator busy".to_owned(), units::percent(busy), look));
-        }
         facts.extend(
             most(counts).into_iter().map(|(name, count, look)| (name, units::count(count), look)),
         );

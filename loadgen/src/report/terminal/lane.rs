@@ -1,26 +1,27 @@
 //! The report of a run with one lane, and the parts that lanes side by side have, too.
 
+use super::names::Names;
 use super::page::{Page, Tone, clean};
 use crate::clock::Nanos;
-use crate::protocol::Protocol;
-use crate::record::{Counts, Series};
+use crate::record::{Counts, Recording, Series};
 use crate::report::bins::{bar, bins};
 use crate::report::{Lane, Report, progress, units};
 use crate::stats::Quantile;
+use crate::verify::is_demand;
 
 /// Writes all but comparisons and expectations.
-pub(super) fn write(page: &mut Page, report: &Report, lane: &Lane) {
+pub(super) fn write(page: &mut Page, names: &Names, report: &Report, lane: &Lane) {
     let (recording, summary) = (&lane.recording, &lane.summary);
-    head(page, report, &clean(&lane.target), protocol_name(lane.protocol));
+    head(page, report, &clean(&lane.target), &lane.protocol.to_string());
     page.fact("Plan", clean(&report.manifest.plan));
     page.sentences("Time", &time(lane));
-    let rate = format!("{}/s answered", units::number(summary.rate));
+    let rate = format!("{} answered", units::rate(summary.rate));
     page.fact(
         "Rate",
         match summary.offered {
             Some(offered) => format!(
-                "{rate} of {}/s offered ({})",
-                units::number(offered),
+                "{rate} of {} offered ({})",
+                units::rate(offered),
                 units::percent(if offered > 0.0 { summary.rate / offered } else { 0.0 })
             ),
             None => rate,
@@ -38,19 +39,19 @@ pub(super) fn write(page: &mut Page, report: &Report, lane: &Lane) {
             units::octets(recording.counts.sent as f64),
         ),
     );
-    page.fact("Connections", connections(&recording.counts));
+    page.fact("Connections", connections(recording));
     latency(page, lane);
     histogram(page, lane);
     phases(page, lane);
-    answers(page, report, &[lane]);
-    failures(page, &[lane]);
-    violations(page, report, &[lane]);
+    answers(page, names, report, &[lane]);
+    failures(page, names, &[lane]);
+    violations(page, names, report, &[lane]);
     page.line("");
-    page.fact("Generator", generator(lane));
+    page.sentences("Generator", &generator(lane));
     if let Some(usage) = usage(lane) {
         page.fact("Target uses", usage);
     }
-    verdict(page, lane, "Verdict");
+    verdict(page, lane);
 }
 
 /// Who loads what.
@@ -58,14 +59,6 @@ pub(super) fn head(page: &mut Page, report: &Report, target: &str, protocols: &s
     let target = page.paint(target, Tone::Title);
     page.line(format!("falconry {} loads {target} by {protocols}", report.manifest.version));
     page.line("");
-}
-
-/// The protocol as people write it.
-pub(in crate::report) const fn protocol_name(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::H1 => "HTTP/1.1",
-        Protocol::H2 => "HTTP/2",
-    }
 }
 
 /// A quantile's value, or that there are too few samples.
@@ -88,7 +81,7 @@ fn time(lane: &Lane) -> Vec<String> {
     parts.push(format!("{} measured{cut}", units::length(recording.length)));
     if recording.drain_length > 0 {
         parts.push(format!(
-            "{} of drain: {}, in the latencies but not in the rate",
+            "{} more until the last answers came (drain): {}, in the latencies but not in the rate",
             units::length(recording.drain_length),
             units::counted(recording.drain.answered, "answer")
         ));
@@ -122,11 +115,11 @@ fn errors(page: &Page, lane: &Lane) -> String {
     }
 }
 
-fn connections(counts: &Counts) -> String {
-    let mut text = format!("{} opened", units::count(counts.opened));
-    match counts.connections_failed() {
+fn connections(recording: &Recording) -> String {
+    let mut text = format!("{} opened", units::count(recording.opened()));
+    match recording.counts.connections_failed() {
         0 => {}
-        failed => text.push_str(&format!(", {} failed to open", units::count(failed))),
+        failed => text.push_str(&format!(", {} failed", units::count(failed))),
     }
     text
 }
@@ -167,7 +160,11 @@ fn latency(page: &mut Page, lane: &Lane) {
         }
     }
     page.table(&align, &rows);
-    let words = if is_open { OPEN_LOOP } else { CLOSED_LOOP };
+    let words: &[&str] = if is_open {
+        &[FROM_PLAN, CORRECTED, INTERVAL, NEEDS]
+    } else {
+        &[FROM_SEND, INTERVAL, NEEDS]
+    };
     for line in words {
         let line = page.paint(line, Tone::Faint);
         page.line(format!("  {line}"));
@@ -203,12 +200,10 @@ fn histogram(page: &mut Page, lane: &Lane) {
 fn phases(page: &mut Page, lane: &Lane) {
     let mut rows =
         vec![["", "p50", "p90", "p99", "max", "samples", ""].map(str::to_owned).to_vec()];
-    let mut is_cut = false;
     for series in Series::ALL {
         let Some((name, meaning)) = phase(series) else { continue };
         let Some(distribution) = lane.summary.distribution(series) else { continue };
         let at = |q| written(distribution.quantile(q));
-        is_cut |= distribution.quantile(0.99).is_none();
         rows.push(vec![
             name.to_owned(),
             at(0.5),
@@ -222,10 +217,6 @@ fn phases(page: &mut Page, lane: &Lane) {
     if rows.len() > 1 {
         page.section("Phases");
         page.table("lrrrrrl", &rows);
-        if is_cut {
-            let note = page.paint("n/a: fewer than ten samples lie beyond it.", Tone::Faint);
-            page.line(format!("  {note}"));
-        }
     }
 }
 
@@ -246,7 +237,7 @@ pub(in crate::report) fn phase(series: Series) -> Option<(&'static str, &'static
 }
 
 /// Answers by status, and by request of the mix if there are several.
-pub(super) fn answers(page: &mut Page, report: &Report, lanes: &[&Lane]) {
+pub(super) fn answers(page: &mut Page, names: &Names, report: &Report, lanes: &[&Lane]) {
     let mut statuses: Vec<u16> =
         lanes.iter().flat_map(|lane| lane.recording.counts.statuses.keys().copied()).collect();
     statuses.sort_unstable();
@@ -255,19 +246,19 @@ pub(super) fn answers(page: &mut Page, report: &Report, lanes: &[&Lane]) {
         let count = |lane: &&Lane| lane.recording.counts.statuses.get(&status).copied();
         (status.to_string(), lanes.iter().map(|lane| count(lane).unwrap_or(0)).collect())
     });
-    counted(page, "Answers", lanes, rows.collect());
+    counted(page, names, "Answers", lanes, rows.collect());
     if report.manifest.requests.len() > 1 {
         let rows = report.manifest.requests.iter().enumerate().map(|(at, name)| {
             let count = |lane: &&Lane| lane.recording.counts.requests.get(at).copied();
             let counts = lanes.iter().map(|lane| count(lane).unwrap_or(0)).collect();
             (clean(name).into_owned(), counts)
         });
-        counted(page, "Answers by request", lanes, rows.collect());
+        counted(page, names, "Answers by request", lanes, rows.collect());
     }
 }
 
 /// Failures by class.
-pub(super) fn failures(page: &mut Page, lanes: &[&Lane]) {
+pub(super) fn failures(page: &mut Page, names: &Names, lanes: &[&Lane]) {
     let mut classes: Vec<_> =
         lanes.iter().flat_map(|lane| lane.recording.counts.failures.keys().copied()).collect();
     classes.sort_unstable();
@@ -277,18 +268,24 @@ pub(super) fn failures(page: &mut Page, lanes: &[&Lane]) {
         let counts = lanes.iter().map(|lane| count(lane).unwrap_or(0)).collect();
         (clean(&class.to_string()).into_owned(), counts)
     });
-    counted(page, "Failures", lanes, rows.collect());
+    counted(page, names, "Failures", lanes, rows.collect());
 }
 
 /// Rows of counts, a column for each lane, the largest first if there is one lane; nothing without rows.
-fn counted(page: &mut Page, title: &str, lanes: &[&Lane], rows: Vec<(String, Vec<u64>)>) {
+fn counted(
+    page: &mut Page,
+    names: &Names,
+    title: &str,
+    lanes: &[&Lane],
+    rows: Vec<(String, Vec<u64>)>,
+) {
     if rows.is_empty() {
         return;
     }
     page.section(title);
     let mut head = vec![String::new()];
     if lanes.len() > 1 {
-        head.extend(lanes.iter().map(|lane| clean(&lane.name).into_owned()));
+        head.extend(lanes.iter().map(|lane| names.of(&lane.name)));
     }
     let total: u64 = rows.iter().flat_map(|(_, counts)| counts).sum();
     let mut table = vec![head];
@@ -304,7 +301,7 @@ fn counted(page: &mut Page, title: &str, lanes: &[&Lane], rows: Vec<(String, Vec
 }
 
 /// Violated rules with one sample of each.
-pub(super) fn violations(page: &mut Page, report: &Report, lanes: &[&Lane]) {
+pub(super) fn violations(page: &mut Page, names: &Names, report: &Report, lanes: &[&Lane]) {
     let is_clean = lanes.iter().all(|lane| lane.recording.counts.violations.is_empty());
     if report.manifest.verified && is_clean {
         page.section("Violations");
@@ -316,11 +313,16 @@ pub(super) fn violations(page: &mut Page, report: &Report, lanes: &[&Lane]) {
         if counts.is_empty() {
             continue;
         }
-        let of = if lanes.len() > 1 { format!(" of {}", clean(&lane.name)) } else { String::new() };
+        let of =
+            if lanes.len() > 1 { format!(" of {}", names.of(&lane.name)) } else { String::new() };
         page.section(&format!("Violations{of}"));
         for (rule, count) in counts {
-            let name = page.paint(&clean(rule), Tone::Bad);
-            page.line(format!("  {name}  {}", units::counted(*count, "time")));
+            let (tone, level) = match is_demand(rule) {
+                true => (Tone::Bad, ""),
+                false => (Tone::Odd, ", advised and not demanded"),
+            };
+            let name = page.paint(&clean(rule), tone);
+            page.line(format!("  {name}  {}{level}", units::counted(*count, "time")));
             let Some(sample) = lane.recording.violations.get(rule) else { continue };
             page.line(format!("      {}", clean(&sample.what)));
             let shown = sample.octets.get(..OCTETS).unwrap_or(&sample.octets);
@@ -335,20 +337,23 @@ pub(super) fn violations(page: &mut Page, report: &Report, lanes: &[&Lane]) {
     }
 }
 
-/// What the generator did.
-fn generator(lane: &Lane) -> String {
-    let mut text = format!(
-        "busy {} of {}; {} answers per CPU second",
+/// What the generator did, a line each.
+fn generator(lane: &Lane) -> Vec<String> {
+    let mut lines = vec![format!(
+        "busy for {} of the time of {}; {} answers per second of CPU time it used",
         units::percent(lane.summary.busy),
         units::counted(lane.recording.threads as u64, "thread"),
         units::number(lane.summary.per_cpu)
-    );
+    )];
     if let Some(lag) = lane.summary.distribution(Series::Lag) {
         let p99 = lag.quantile(0.99);
         let p99 = p99.map(|p99| format!("p99 {}, ", units::duration(p99))).unwrap_or_default();
-        text.push_str(&format!("; lag {p99}max {}", units::duration(lag.max)));
+        lines.push(format!(
+            "lag {p99}max {}: how late it wrote requests though a connection was free",
+            units::duration(lag.max)
+        ));
     }
-    text
+    lines
 }
 
 /// What the sampled process used, from the first sample to the last.
@@ -379,35 +384,48 @@ pub(super) fn usage(lane: &Lane) -> Option<String> {
 }
 
 /// Whether the numbers say something about the target, and what to bear in mind.
-pub(super) fn verdict(page: &mut Page, lane: &Lane, label: &str) {
-    let verdict = &lane.summary.verdict;
-    if lane.recording.interrupted {
-        let text = page.paint("Interrupted.", Tone::Odd);
-        page.fact(label, format!("{text} These are the numbers until then."));
+fn verdict(page: &mut Page, lane: &Lane) {
+    for (at, sentence) in limit(page, lane).iter().enumerate() {
+        page.fact(if at == 0 { "Verdict" } else { "" }, sentence);
     }
-    let label = if lane.recording.interrupted { "" } else { label };
-    if verdict.generator.is_empty() {
-        let text = page.paint("The generator was not the limit.", Tone::Good);
-        page.fact(label, text);
+    page.sentences("", &lane.summary.verdict.generator);
+    page.sentences("Mind", &lane.summary.verdict.cautions);
+}
+
+/// Whether the generator was the limit, and whether the run was cut short.
+pub(super) fn limit(page: &Page, lane: &Lane) -> Vec<String> {
+    let mut sentences = vec![if lane.summary.verdict.generator.is_empty() {
+        let text = page.paint("The generator was not the limit:", Tone::Good);
+        format!("{text} the numbers are the target's.")
     } else {
-        let text = page.paint("The generator was the limit.", Tone::Bad);
-        page.fact(label, format!("{text} The target may be better than these numbers."));
-        page.sentences("", &verdict.generator);
+        let text = page.paint("The generator was the limit:", Tone::Bad);
+        format!("{text} the target may be better than these numbers.")
+    }];
+    if lane.recording.interrupted {
+        let text = page.paint("Interrupted:", Tone::Odd);
+        sentences.push(format!("{text} the numbers are those until then."));
     }
-    page.sentences("Mind", &verdict.cautions);
+    sentences
 }
 
 /// What the two columns mean.
-const OPEN_LOOP: [&str; 2] = [
-    "From plan is what users wait: it starts when the request was due, sent or not.",
-    "From send starts when it was written, and hides the wait of those that could not be sent.",
-];
+const FROM_PLAN: &str =
+    "From plan is what users wait: it starts when the request was due, sent or not.";
 
-/// Why there is one column.
-const CLOSED_LOOP: [&str; 2] = [
-    "Each request waits for the answer to the one before it (closed loop). While the target stalls, nothing is",
-    "sent and nothing measured, so users would wait longer than this. --rate measures from a plan.",
-];
+/// Why there are two.
+pub(super) const CORRECTED: &str =
+    "From send starts when it was written, and hides the wait of requests that could not be sent.";
+
+/// What the one column of a closed loop means.
+const FROM_SEND: &str =
+    "From send starts when the request was written. There is no plan in a closed loop.";
+
+/// What an interval is.
+pub(super) const INTERVAL: &str =
+    "95% interval: where the percentile lies in the long run, as far as this run can tell.";
+
+/// Why a percentile may be missing.
+pub(super) const NEEDS: &str = "n/a: fewer than ten samples lie beyond the percentile; (needs N) says how many samples would do.";
 
 /// Rows of a distribution.
 const ROWS: usize = 12;

@@ -1,18 +1,20 @@
 //! The report for people.
 
+mod comparisons;
 mod lane;
 mod lanes;
+mod names;
 mod page;
 
 use std::io;
 
 use super::Report;
 use super::units;
-pub(super) use lane::{phase, protocol_name};
+pub(super) use lane::phase;
+use names::Names;
 use page::{Page, Tone};
 pub(super) use page::{ascii, clean};
 
-use crate::compare::{Comparison, Ratio};
 use crate::stats::Judged;
 
 /// How text is set.
@@ -48,50 +50,25 @@ impl Style {
 /// Those of `out`.
 pub fn write(out: &mut impl io::Write, report: &Report, style: Style) -> io::Result<()> {
     let mut page = Page::new(style);
+    let names = Names::new(&report.lanes);
     match &*report.lanes {
         [] => page.line("Nothing was run."),
-        [lane] => lane::write(&mut page, report, lane),
-        lanes => lanes::write(&mut page, report, lanes),
+        [lane] => lane::write(&mut page, &names, report, lane),
+        lanes => lanes::write(&mut page, &names, report, lanes),
     }
-    comparisons(&mut page, &report.comparisons);
-    expectations(&mut page, report);
+    comparisons::write(&mut page, &names, &report.comparisons);
+    expectations(&mut page, &names, report);
     out.write_all(page.finish().as_bytes())
 }
 
-fn comparisons(page: &mut Page, comparisons: &[Comparison]) {
-    for comparison in comparisons {
-        let (base, other) = (clean(&comparison.base), clean(&comparison.other));
-        page.section(&format!("{other} against {base}"));
-        for ratio in &comparison.ratios {
-            let word =
-                if ratio.is_level() { ": no difference that chance does not explain" } else { "" };
-            let Ratio { figure, ratio, confidence: (low, high), p_value } = ratio;
-            let sentence = format!(
-                "{other} has {ratio:.2} times the {} of {base} ({low:.2}..{high:.2})",
-                clean(figure)
-            );
-            page.line(format!("  {sentence}{word}; p {}", chance(*p_value)));
-        }
-        page.line(format!(
-            "  From {} of blocks; 95% intervals in brackets.",
-            units::counted(comparison.pairs as u64, "pair")
-        ));
-    }
-}
-
-/// A probability as it stands behind `p`.
-fn chance(p: f64) -> String {
-    if p < 0.001 { "< 0.001".to_owned() } else { format!("= {p:.3}") }
-}
-
-fn expectations(page: &mut Page, report: &Report) {
+fn expectations(page: &mut Page, names: &Names, report: &Report) {
     if report.expectations.is_empty() {
         return;
     }
     page.section("Expectations");
     let text = |judged: &Judged| match report.lanes.len() {
         0 | 1 => clean(&judged.text).into_owned(),
-        _ => format!("{}: {}", clean(&judged.lane), clean(&judged.text)),
+        _ => format!("{}: {}", names.of(&judged.lane), clean(&judged.text)),
     };
     let width = report.expectations.iter().map(|judged| text(judged).chars().count()).max();
     for judged in &report.expectations {

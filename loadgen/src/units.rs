@@ -1,14 +1,14 @@
-//! Numbers as people read them: three significant digits and a unit that fits.
+//! Numbers as people read them, three significant digits and a unit that fits, and as they write them.
 
 use crate::clock::Nanos;
 
 /// A latency: `850 ns`, `12.3 µs`, `1.23 ms`, `45.6 s`.
-pub fn duration(nanos: Nanos) -> String {
+pub(crate) fn duration(nanos: Nanos) -> String {
     scaled(nanos as f64, &TIMES)
 }
 
 /// An interval of latencies, the unit written once where both ends share it: `1.20..1.25 ms`.
-pub fn durations((low, high): (Nanos, Nanos)) -> String {
+pub(crate) fn durations((low, high): (Nanos, Nanos)) -> String {
     let (low, high) = (duration(low), duration(high));
     match (low.split_once(' '), high.split_once(' ')) {
         (Some((low, unit)), Some((_, other))) if unit == other => format!("{low}..{high}"),
@@ -17,7 +17,7 @@ pub fn durations((low, high): (Nanos, Nanos)) -> String {
 }
 
 /// The length of a part of a run: `30 s`, `12.5 s`, `1 min 30 s`, `2 h 5 min`; below a second as [`duration`].
-pub fn length(nanos: Nanos) -> String {
+pub(crate) fn length(nanos: Nanos) -> String {
     if nanos == 0 {
         return "0 s".to_owned();
     }
@@ -39,15 +39,20 @@ pub fn length(nanos: Nanos) -> String {
 }
 
 /// A rate or another number that need not be exact: `0.50`, `61.2`, `1998`, `61.2 k`, `1.23 M`.
-pub fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     if value.abs() < 9999.5 && value.abs() >= 999.5 {
         return format!("{value:.0}");
     }
     scaled(value, &NUMBERS)
 }
 
+/// A rate per second: `0.50/s`, `1998/s`, `61.2 k/s`.
+pub(crate) fn rate(per_second: f64) -> String {
+    format!("{}/s", number(per_second))
+}
+
 /// A count, exact, with its thousands apart: `1,234,567`.
-pub fn count(value: u64) -> String {
+pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -60,18 +65,18 @@ pub fn count(value: u64) -> String {
 }
 
 /// A count and what it counts: `1 thread`, `2 threads`.
-pub fn counted(value: u64, what: &str) -> String {
+pub(crate) fn counted(value: u64, what: &str) -> String {
     let plural = if value == 1 { "" } else { "s" };
     format!("{} {what}{plural}", count(value))
 }
 
 /// An amount of octets: `512 B`, `12.3 KiB`, `1.23 GiB`.
-pub fn octets(value: f64) -> String {
+pub(crate) fn octets(value: f64) -> String {
     scaled(value, &OCTETS)
 }
 
 /// A share of one in percent: `0%`, `<0.01%`, `0.12%`, `12.3%`, `>99.99%`, `100%`.
-pub fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     match percent {
         0.0 => "0%".to_owned(),
@@ -85,19 +90,34 @@ pub fn percent(share: f64) -> String {
 }
 
 /// The name of a quantile: `p50`, `p99.9`, `p99.99`.
-pub fn quantile(q: f64) -> String {
+pub(crate) fn quantile(q: f64) -> String {
     let percent = format!("{:.4}", q * 100.0);
     format!("p{}", percent.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// One part of a whole, 0 of nothing.
-pub fn share(part: u64, whole: u64) -> f64 {
+pub(crate) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// Nanoseconds as seconds.
-pub fn seconds(nanos: Nanos) -> f64 {
+pub(crate) fn seconds(nanos: Nanos) -> f64 {
     nanos as f64 / SECOND as f64
+}
+
+/// `5ms`, `1.5 s`, `250us` in nanoseconds; `None` if it is no number with a unit of time, or negative.
+pub(crate) fn parse_duration(text: &str) -> Option<f64> {
+    let at = text.find(char::is_alphabetic)?;
+    let (number, unit) = text.split_at_checked(at)?;
+    let (size, _) = TIMES.iter().chain(&SPELLINGS).find(|(_, name)| *name == unit)?;
+    parse_number(number).map(|number| number * size)
+}
+
+/// A decimal number that is finite and not negative.
+pub(crate) fn parse_number(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let plain = text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    text.parse().ok().filter(|_| plain)
 }
 
 /// Three significant digits of `value` in the largest unit of which there is one; a unit whose scale is 1 is exact.
@@ -117,9 +137,12 @@ fn scaled(value: f64, units: &[(f64, &str)]) -> String {
 }
 
 /// Nanoseconds of a second.
-pub const SECOND: Nanos = 1_000_000_000;
+pub(crate) const SECOND: Nanos = 1_000_000_000;
 
 const TIMES: [(f64, &str); 4] = [(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")];
+
+/// Units of time that are read but not written.
+const SPELLINGS: [(f64, &str); 2] = [(1e3, "us"), (6e10, "min")];
 
 const NUMBERS: [(f64, &str); 4] = [(1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G")];
 
@@ -163,6 +186,7 @@ mod tests {
         let written = [0.0, 0.5, 5.0, 61.24, 999.7, 1_998.4, 9_999.7, 61_249.0, 1_234_567.0];
         let read = ["0", "0.50", "5", "61.2", "1000", "1998", "10.0 k", "61.2 k", "1.23 M"];
         assert_eq!(written.map(number), read);
+        assert_eq!([12.5, 2_000.0, 61_249.0].map(rate), ["12.5/s", "2000/s", "61.2 k/s"]);
         assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([512.0, 1_535.0, 1_048_576.0].map(octets), ["512 B", "1.50 KiB", "1.00 MiB"]);
     }
@@ -172,6 +196,17 @@ mod tests {
         let written = [0.0, 0.000_01, 0.001_2, 0.123, 0.5, 0.999, 0.999_99, 1.0];
         let read = ["0%", "<0.01%", "0.12%", "12.3%", "50.0%", "99.90%", ">99.99%", "100%"];
         assert_eq!(written.map(percent), read);
+    }
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(parse_duration("5ms"), Some(5e6));
+        assert_eq!(parse_duration("1.5 s"), Some(1.5e9));
+        assert_eq!(parse_duration("250us"), parse_duration("250µs"));
+        assert_eq!(parse_duration("2min"), Some(1.2e11));
+        for bad in ["", "5", "ms", "-5ms", "5 m s", "5hours", "infs", "1e3s", "5ms5"] {
+            assert_eq!(parse_duration(bad), None, "{bad}");
+        }
     }
 
     #[test]

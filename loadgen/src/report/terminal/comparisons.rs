@@ -1,0 +1,82 @@
+//! Lanes against each other.
+
+use super::names::Names;
+use super::page::{Page, Tone, clean};
+use super::units;
+use crate::compare::{Comparison, FEWEST_PAIRS};
+
+/// A table for each comparison, and what it shows in sentences.
+pub(super) fn write(page: &mut Page, names: &Names, comparisons: &[Comparison]) {
+    for comparison in comparisons {
+        let (base, other) = (names.of(&comparison.base), names.of(&comparison.other));
+        let open_loop = comparison.ratios.iter().any(|it| it.figure.starts_with(SERVICE));
+        page.section(&format!("{other} against {base}"));
+        let mut rows = vec![
+            ["", &format!("{other} / {base}"), "95% interval", "p-value"]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
+        rows.extend(comparison.ratios.iter().map(|ratio| {
+            let (low, high) = ratio.confidence;
+            let digits = decimals(ratio.ratio);
+            vec![
+                figure(&ratio.figure, open_loop),
+                format!("{:.digits$}", ratio.ratio),
+                format!("{low:.digits$}..{high:.digits$}"),
+                chance(ratio.p_value),
+            ]
+        }));
+        page.table("lrrr", &rows);
+        let pairs = units::counted(comparison.pairs as u64, "pair");
+        if comparison.pairs < FEWEST_PAIRS {
+            page.line(format!(
+                "  No difference can be shown: {pairs} of blocks, and it takes {FEWEST_PAIRS} (--blocks {FEWEST_PAIRS})."
+            ));
+        } else {
+            let shown: Vec<_> =
+                comparison.ratios.iter().filter(|ratio| !ratio.is_level()).collect();
+            for ratio in &shown {
+                page.line(format!(
+                    "  {other} has {:.*} times the {} of {base}.",
+                    decimals(ratio.ratio),
+                    ratio.ratio,
+                    figure(&ratio.figure, open_loop)
+                ));
+            }
+            if shown.is_empty() {
+                page.line("  No difference is shown that chance does not explain.");
+            }
+        }
+        for note in [
+            format!(
+                "Ratios are medians over {pairs} of blocks. Where the interval holds 1, no difference is shown."
+            ),
+            "p-value: how likely chance alone makes a difference as large.".to_owned(),
+        ] {
+            let note = page.paint(&note, Tone::Faint);
+            page.line(format!("  {note}"));
+        }
+    }
+}
+
+/// A figure as the tables call it: an open loop has two latencies.
+fn figure(name: &str, open_loop: bool) -> String {
+    match name.strip_prefix(SERVICE) {
+        Some(quantile) => format!("{} (from send)", clean(quantile)),
+        None if open_loop && name.starts_with('p') => format!("{} (from plan)", clean(name)),
+        None => clean(&name.replace("requests per CPU", "answers per CPU")).into_owned(),
+    }
+}
+
+/// In front of the figures of a latency from send, where there is one from plan.
+const SERVICE: &str = "service ";
+
+/// Decimals of a ratio: more where two would hide that it is not 1, or not 0.
+fn decimals(ratio: f64) -> usize {
+    if (ratio - 1.0).abs() < 0.015 || ratio < 0.1 { 4 } else { 2 }
+}
+
+/// A probability.
+fn chance(p: f64) -> String {
+    if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
+}
