@@ -324,8 +324,7 @@ mod tests {
         let slow = Part { planned: 100, answers: vec![(0, 100_000, MILLISECOND); 100] };
         let verdict = open(|_| slow.clone(), |recording| recording.counts.unsent = 9);
         assert!(verdict.generator.is_empty());
-        let sentence = "9 of 4000 planned requests (0.225%) were never sent, though connections were free: the generator sent 100 µs \
-                        late on average.";
+        let sentence = "9 of 4,000 planned requests (0.22%) were never sent, though connections were free: mean lag 100 µs.";
         assert_eq!(verdict.cautions[0], sentence);
     }
 

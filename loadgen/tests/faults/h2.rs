@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use falconry_loadgen::connect::Connector;
-use falconry_loadgen::error::Cause;
+use falconry_loadgen::connect::{Connector, Settings};
 use falconry_loadgen::plan::Load;
-use falconry_loadgen::protocol::h2::{H2, Http2Options, Prepared};
-use falconry_loadgen::protocol::{Engine, Protocol, Sink, Ticket};
+use falconry_loadgen::protocol::h2::Http2Options;
+use falconry_loadgen::protocol::{Announced, Protocol};
 use falconry_loadgen::record::Recording;
-use falconry_loadgen::request::Mix;
 use falconry_loadgen::run::Timeouts;
-use falconry_loadgen::worker::Blind;
+use falconry_transport::Target;
 
 use super::support::peer::{
     Act, Fault, Script, every_tenth, frames, good, in_memory, later, octets, script, send,
@@ -160,26 +158,28 @@ fn a_stream_that_takes_too_long_is_given_up_alone() {
 
 #[test]
 fn what_the_server_did_not_process_is_sent_again() {
-    let cases: [Fault; 3] = [
-        |asked| vec![frames(asked, "RST_STREAM @ REFUSED_STREAM")],
+    // What is told of the connection, by which no request fails.
+    let cases: [(&str, Fault); 3] = [
+        ("", |asked| vec![frames(asked, "RST_STREAM @ REFUSED_STREAM")]),
         // Stream numbers of a client are odd: the one before was the last.
-        |asked| {
+        ("", |asked| {
             let line = format!("GOAWAY 0 last={} NO_ERROR", asked.stream - 1);
             vec![send(octets(&line)), (2 * MS, Act::Fin)]
-        },
-        |asked| {
+        }),
+        ("idle.goaway.ENHANCE_YOUR_CALM", |asked| {
             let line = format!("GOAWAY 0 last={} ENHANCE_YOUR_CALM \"later\"", asked.stream - 1);
             vec![send(octets(&line)), (2 * MS, Act::Fin)]
-        },
+        }),
     ];
-    for fault in cases {
+    for (name, fault) in cases {
         for (load, planned) in loads() {
             for shape in [(1, 1), (3, 1)] {
                 let (script, injected) = every_tenth(fault);
                 let none = Timeouts::default();
                 let (recording, asked) = run_script(script, load.clone(), shape, none);
                 let counts = &recording.counts;
-                assert!(failures(&recording).is_empty(), "{counts:?}");
+                let told = if name.is_empty() { 0 } else { injected.get() };
+                assert_eq!((failures(&recording), counts.failed), (only(name, told), 0));
                 assert_eq!((counts.planned, counts.answered), (planned, planned));
                 // Each of those was sent twice.
                 assert_eq!(asked, planned + injected.get());
@@ -270,56 +270,6 @@ fn a_connection_error_is_counted_by_its_fault() {
     }
 }
 
-/// The engine with a window of a thousand octets.
-struct Narrow(H2);
-
-impl Engine for Narrow {
-    type Prepared = Prepared;
-
-    fn prepare(mix: &Mix, seed: u64) -> Result<Prepared, String> {
-        H2::prepare(mix, seed)
-    }
-
-    fn open(in_flight: usize, out: &mut Vec<u8>) -> Self {
-        let options = Http2Options { stream_window: 1000, ..Http2Options::default() };
-        Self(H2::open_with(options, in_flight, out))
-    }
-
-    fn capacity(&self) -> usize {
-        self.0.capacity()
-    }
-
-    fn in_flight(&self) -> usize {
-        self.0.in_flight()
-    }
-
-    fn start(&mut self, prepared: &Prepared, number: u64, ticket: Ticket, out: &mut Vec<u8>) {
-        self.0.start(prepared, number, ticket, out);
-    }
-
-    fn receive(
-        &mut self,
-        prepared: &Prepared,
-        input: &mut [u8],
-        out: &mut Vec<u8>,
-        sink: &mut impl Sink,
-    ) -> Result<usize, Cause> {
-        self.0.receive(prepared, input, out, sink)
-    }
-
-    fn end(&mut self, cause: Option<Cause>, sink: &mut impl Sink) {
-        self.0.end(cause, sink);
-    }
-
-    fn cancel(&mut self, ticket: Ticket, out: &mut Vec<u8>) -> bool {
-        self.0.cancel(ticket, out)
-    }
-
-    fn is_closing(&self) -> bool {
-        self.0.is_closing()
-    }
-}
-
 #[test]
 fn content_beyond_the_window_fails_its_stream() {
     on_virtual_time(async || {
@@ -329,8 +279,15 @@ fn content_beyond_the_window_fails_its_stream() {
         });
         let (connector, _) = in_memory(Protocol::H2, script);
         let plan = plan(count(300), 2, 5);
-        let run = Run::new(Protocol::H2, plan, Connector::memory(connector));
-        let recording = run.by::<Narrow, _>(Blind).await;
+        let h2 = Http2Options { stream_window: 1000, ..Http2Options::default() };
+        let settings = Settings {
+            announced: Announced { h2 },
+            connect_to: vec![Target::Memory(connector)],
+            ..Settings::default()
+        };
+        let target = "http://localhost:1".parse().unwrap();
+        let connector = Connector::new(&target, Protocol::H2, &settings).unwrap();
+        let recording = Run::new(Protocol::H2, plan, connector).go().await;
         assert_eq!(injected.get(), 30);
         assert_eq!(failures(&recording), only("response.h2.StreamWindowExceeded", 30));
         assert_eq!((recording.counts.answered, recording.counts.opened), (270, 2));

@@ -14,10 +14,11 @@ use falconry_loadgen::protocol::h1::H1;
 use falconry_loadgen::protocol::h2::H2;
 use falconry_loadgen::protocol::{Engine, Protocol};
 use falconry_loadgen::record::Recording;
-use falconry_loadgen::request::{Mix, Options, Origin};
+use falconry_loadgen::request::{Mix, Options};
 use falconry_loadgen::run::{Stop, Timeouts};
 use falconry_loadgen::worker::pace::Pacer;
 use falconry_loadgen::worker::{Blind, News, Share, Verifying, Watch, drive};
+use falconry_transport::Origin;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
@@ -33,7 +34,7 @@ pub(crate) fn on_virtual_time<T>(test: impl AsyncFnOnce() -> T) -> T {
 
 /// One kind of request, for that path.
 pub(crate) fn mix(method: &str, path: &str) -> Arc<Mix> {
-    let origin = Origin { scheme: "http", authority: "falconry.test".into() };
+    let (origin, _) = Origin::split("http://falconry.test").unwrap();
     let options = Options { method: Some(method.into()), ..Options::default() };
     Arc::new(options.mix(&origin, &[path.to_owned()], 1).unwrap())
 }
@@ -96,8 +97,7 @@ impl Run {
         Verifying::new(self.protocol, &self.mix)
     }
 
-    /// The same with an engine of one's own.
-    pub(crate) async fn by<E: Engine + 'static, W: Watch>(&self, watch: W) -> Recording
+    async fn by<E: Engine + 'static, W: Watch>(&self, watch: W) -> Recording
     where
         E::Prepared: 'static,
     {
