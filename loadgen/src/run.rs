@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
@@ -24,6 +23,8 @@ use crate::request::Mix;
 use crate::sample::{SampleFault, Sampler, Usage};
 use crate::worker::pace::Pacer;
 use crate::worker::{Blind, News, Opening, Share, Verifying, Watch, drive};
+
+pub use crate::worker::{Stop, Timeouts};
 
 /// All that a run needs.
 #[derive(Clone, Debug)]
@@ -46,37 +47,6 @@ pub struct Job {
     pub start_at: Option<SystemTime>,
     /// The process whose use is sampled.
     pub process: Option<u32>,
-}
-
-/// How long to wait for what; none waits for ever.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Timeouts {
-    /// For a connection, TLS included. The connector keeps to it: it is here to be told of.
-    pub connect: Option<Duration>,
-    /// From the written request to the first octet of its response.
-    pub first_byte: Option<Duration>,
-    /// From the written request to the end of its response.
-    pub request: Option<Duration>,
-    /// Between two octets of a response.
-    pub idle: Option<Duration>,
-    /// From the planned time to the end of the response, sent or not.
-    pub deadline: Option<Duration>,
-}
-
-/// The user's wish to stop: Ctrl-C. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// Stops the run: nothing more is sent, what is in flight is drained. Seen within a tenth of a second.
-    pub fn set(&self) {
-        self.0.store(true, Relaxed);
-    }
-
-    /// Whether the run is to stop.
-    pub fn is_set(&self) -> bool {
-        self.0.load(Relaxed)
-    }
 }
 
 /// Why there is no recording.

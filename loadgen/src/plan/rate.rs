@@ -131,6 +131,15 @@ impl Rate {
     }
 }
 
+impl FromStr for Schedule {
+    type Err = RateFault;
+
+    /// Reads a [`Rate`] of which every piece has a length.
+    fn from_str(text: &str) -> Result<Self, RateFault> {
+        text.parse::<Rate>()?.over(None)
+    }
+}
+
 impl FromStr for Rate {
     type Err = RateFault;
 

@@ -4,17 +4,15 @@
 //! reached. Both are formulas, so that the schedule never drifts, whoever asks for whichever part of it.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::length::Length;
-use super::rate::{Rate, RateFault};
 use crate::clock::{Nanos, nanos};
 
 /// A rate over time: pieces, one behind the other.
 ///
 /// Written `1000/s for 30s`, and as a list: `100..2000/s for 60s, 2000/s for 30s`. What is displayed is read back to the
-/// same schedule. See [`Rate`] for all forms.
+/// same schedule. See [`Rate`](super::Rate) for all forms.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     /// The pieces, at least one.
@@ -150,15 +148,6 @@ impl Leg {
     /// The integral at the end.
     pub(super) fn end_count(&self) -> f64 {
         self.end_count
-    }
-}
-
-impl FromStr for Schedule {
-    type Err = RateFault;
-
-    /// Reads a [`Rate`] of which every piece has a length.
-    fn from_str(text: &str) -> Result<Self, RateFault> {
-        text.parse::<Rate>()?.over(None)
     }
 }
 

@@ -13,10 +13,10 @@ use crate::sample::Usage;
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct LaneCounts {
     pub(super) lane: String,
-    #[serde(default, skip_serializing_if = "Numbers::is_empty")]
-    pub(super) warm_up: Numbers,
-    #[serde(default, skip_serializing_if = "Numbers::is_empty")]
-    pub(super) drain: Numbers,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) warm_up: Option<Numbers>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) drain: Option<Numbers>,
     /// Those slices in which something was counted.
     pub(super) slices: Vec<SliceCounts>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -79,14 +79,15 @@ pub(super) struct Used {
 impl LaneCounts {
     pub(super) fn of(lane: &str, recording: &Recording) -> Self {
         let counted = recording.slices.iter().filter(|slice| !slice.counts.is_empty());
+        let some = |counts: &Counts| (!counts.is_empty()).then(|| Numbers::of(counts));
         let slice = |slice: &crate::record::Slice| SliceCounts {
             start: slice.start,
             numbers: Numbers::of(&slice.counts),
         };
         Self {
             lane: lane.to_owned(),
-            warm_up: Numbers::of(&recording.warm_up),
-            drain: Numbers::of(&recording.drain),
+            warm_up: some(&recording.warm_up),
+            drain: some(&recording.drain),
             slices: counted.map(slice).collect(),
             usage: recording.usage.iter().map(Used::of).collect(),
         }
@@ -135,23 +136,6 @@ impl Numbers {
             requests: self.requests,
             violations: self.violations,
         })
-    }
-
-    fn is_empty(&self) -> bool {
-        let numbers = [
-            self.planned,
-            self.answered,
-            self.failed,
-            self.unsent,
-            self.opened,
-            self.received,
-            self.sent,
-            self.content,
-        ];
-        numbers.iter().chain(&self.requests).all(is_zero)
-            && self.statuses.is_empty()
-            && self.failures.is_empty()
-            && self.violations.is_empty()
     }
 }
 

@@ -181,8 +181,8 @@ impl Parts {
             let Some((recording, slices)) = self.lanes.get_mut(&lane.lane) else {
                 return Err(fail(Fault::Name("lane", lane.lane)));
             };
-            recording.warm_up = read(lane.warm_up)?;
-            recording.drain = read(lane.drain)?;
+            recording.warm_up = read(lane.warm_up.unwrap_or_default())?;
+            recording.drain = read(lane.drain.unwrap_or_default())?;
             recording.usage = lane.usage.into_iter().map(super::counts::Used::usage).collect();
             for counts in lane.slices {
                 slice(recording.length, counts.start, slices).map_err(fail)?.counts =

@@ -6,6 +6,7 @@
 //! | `connection` | one connection: what is written, what is read |
 //! | `shared` | what connections share: source, recorder, tickets, buffers |
 //! | `flights` | requests in flight |
+//! | `limits` | timeouts, the user's wish to stop |
 //! | `steward` | due requests for connections that rest, timeouts, the end |
 //! | `pace` | waiting for an instant |
 //! | `watch` | looking at responses |
@@ -15,11 +16,13 @@
 
 mod connection;
 mod flights;
+mod limits;
 pub mod pace;
 mod shared;
 mod steward;
 mod watch;
 
+pub use limits::{Stop, Timeouts};
 pub use watch::{Blind, Seen, Verifying, Watch};
 
 use std::cell::RefCell;
@@ -42,7 +45,6 @@ use crate::plan::Plan;
 use crate::protocol::Engine;
 use crate::record::{Recording, Slice};
 use crate::request::Mix;
-use crate::run::{Stop, Timeouts};
 
 /// Connections that are being opened at a time before the start: as many as the queue of a careless server holds.
 const OPENING: usize = 128;

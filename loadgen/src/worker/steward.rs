@@ -10,13 +10,12 @@ use super::flights::Flight;
 use super::pace::Pacer;
 use super::shared::Shared;
 use super::watch::Watch;
-use super::{News, Share};
+use super::{News, Share, Timeouts};
 use crate::clock::{Nanos, nanos};
 use crate::error::Cause;
 use crate::plan::{End, Load};
 use crate::protocol::Engine;
 use crate::record::SLICE;
-use crate::run::Timeouts;
 
 /// Longest time between two looks at timeouts and at the user's wish to stop.
 const LONGEST_TICK: Duration = Duration::from_millis(100);

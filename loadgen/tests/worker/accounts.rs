@@ -6,8 +6,7 @@ use falconry_loadgen::plan::{End, Load};
 use falconry_loadgen::protocol::Protocol;
 use falconry_loadgen::protocol::h2::H2;
 use falconry_loadgen::record::Series;
-use falconry_transport::memory::{self, MemoryOptions};
-use falconry_transport::{Bound, accept};
+use falconry_transport::memory::MemoryOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -86,16 +85,11 @@ fn the_drain_of_an_interrupted_run_is_not_in_its_rate() {
 #[test]
 fn a_count_with_a_long_warm_up_gives_up_when_its_server_is_gone() {
     on_virtual_time(async || {
-        let (connector, listener) = memory::listener(MemoryOptions::default());
-        let mut listener = Box::new(listener).listen().unwrap();
-        spawn_local(async move {
-            let mut errors = accept::AcceptErrors::new();
-            let mut stream = accept::next(&mut *listener, &mut errors).await.open().unwrap().stream;
+        let connector = only(MemoryOptions::default(), |mut stream| async move {
             let mut buffer = [0; 4096];
             let _ = stream.read(&mut buffer).await;
             let _ = stream.write_all(LAST).await;
         });
-        let connector = falconry_loadgen::connect::Connector::memory(connector);
         let mut plan = plan(count(1_000_000_000_000), 1, 1);
         plan.warm_up = 3600 * SECOND;
         let recording = h1(share(plan, connector, "/")).await;
@@ -191,17 +185,12 @@ fn what_a_server_gives_back_is_no_lag_of_ours() {
 fn warm_up_that_was_given_back_does_not_hide_measured_requests() {
     on_virtual_time(async || {
         // One connection, which gives back half of the warm-up and is the last.
-        let (connector, listener) = memory::listener(MemoryOptions::default());
-        let mut listener = Box::new(listener).listen().unwrap();
-        spawn_local(async move {
-            let mut errors = accept::AcceptErrors::new();
-            let mut stream = accept::next(&mut *listener, &mut errors).await.open().unwrap().stream;
+        let connector = only(MemoryOptions::default(), |mut stream| async move {
             let mut buffer = [0; 4096];
             let _ = stream.read(&mut buffer).await;
             sleep(Duration::from_millis(900)).await;
             let _ = stream.write_all(LAST).await;
         });
-        let connector = falconry_loadgen::connect::Connector::memory(connector);
         let mut plan = plan(rate(10.0, SECOND), 1, 100);
         plan.warm_up = SECOND;
         // `work` adds up.
@@ -217,11 +206,7 @@ fn a_request_is_written_when_the_server_takes_it() {
     on_virtual_time(async || {
         // Ten requests at once, of which the server lets in the first octets, and the rest a second later.
         let plan = plan(count(10), 1, 10);
-        let (connector, listener) = memory::listener(MemoryOptions { capacity: 10, backlog: 1 });
-        let mut listener = Box::new(listener).listen().unwrap();
-        spawn_local(async move {
-            let mut errors = accept::AcceptErrors::new();
-            let mut stream = accept::next(&mut *listener, &mut errors).await.open().unwrap().stream;
+        let connector = only(MemoryOptions { capacity: 10, backlog: 1 }, |mut stream| async move {
             sleep(SECOND).await;
             let mut buffer = [0; 4096];
             let mut ends = 0;
@@ -235,7 +220,6 @@ fn a_request_is_written_when_the_server_takes_it() {
             }
             assert_eq!(ends, 10);
         });
-        let connector = falconry_loadgen::connect::Connector::memory(connector);
         let recording = h1(share(plan, connector, "/")).await;
         assert_eq!(recording.counts.answered, 10);
         let service = &recording.totals[&Series::Service];

@@ -13,8 +13,8 @@ use falconry_loadgen::protocol::{Engine, Protocol};
 use falconry_loadgen::record::Series;
 use falconry_loadgen::worker::pace::Pacer;
 use falconry_loadgen::worker::{Blind, drive};
+use falconry_transport::Bound;
 use falconry_transport::memory::{self, MemoryOptions};
-use falconry_transport::{Bound, accept};
 use falconry_witness::Witness;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_local;
@@ -309,18 +309,14 @@ fn the_users_wish_ends_a_run() {
 #[test]
 fn a_run_by_count_gives_up_when_its_server_is_gone() {
     on_virtual_time(async || {
-        let (connector, listener) = memory::listener(MemoryOptions::default());
-        let mut listener = Box::new(listener).listen().unwrap();
-        spawn_local(async move {
-            let mut errors = accept::AcceptErrors::new();
-            let mut stream = accept::next(&mut *listener, &mut errors).await.open().unwrap().stream;
+        let connector = only(MemoryOptions::default(), |mut stream| async move {
             let mut buffer = [0; 4096];
             for answer in [OK, LAST] {
                 let _ = stream.read(&mut buffer).await;
                 let _ = stream.write_all(answer).await;
             }
         });
-        let recording = h1(share(plan(count(10), 1, 1), Connector::memory(connector), "/")).await;
+        let recording = h1(share(plan(count(10), 1, 1), connector, "/")).await;
         let counts = &recording.counts;
         assert_eq!((counts.answered, counts.unsent), (2, 8));
         assert!(counts.connections_failed() > 5, "{counts:?}");

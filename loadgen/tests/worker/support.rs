@@ -17,7 +17,7 @@ use falconry_loadgen::worker::{News, Share, Verifying, drive};
 use falconry_server::reference::{ReferenceOptions, application};
 use falconry_server::{Endpoint, Server};
 use falconry_transport::memory::{self, MemoryOptions, MemoryStream};
-use falconry_transport::{Bound, accept};
+use falconry_transport::{Bound, Stream, accept};
 use falconry_wire::method::Method;
 use tokio::io::AsyncReadExt;
 use tokio::task::{LocalSet, spawn_local};
@@ -113,6 +113,20 @@ pub(crate) fn reference() -> Connector {
     let application = application(ReferenceOptions::default());
     let server = Server::new(application).listen(Endpoint::bound(listener));
     spawn_local(server.into_worker().unwrap().run(std::future::pending()));
+    Connector::memory(connector)
+}
+
+/// A server of one connection, on which it does as it is told; there is no other.
+pub(crate) fn only<F: Future<Output = ()> + 'static>(
+    options: MemoryOptions,
+    serve: impl FnOnce(Box<dyn Stream>) -> F + 'static,
+) -> Connector {
+    let (connector, listener) = memory::listener(options);
+    let mut listener = Box::new(listener).listen().unwrap();
+    spawn_local(async move {
+        let mut errors = accept::AcceptErrors::new();
+        serve(accept::next(&mut *listener, &mut errors).await.open().unwrap().stream).await;
+    });
     Connector::memory(connector)
 }
 
