@@ -83,7 +83,7 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     refused(&["--level", "perhaps"], "possible values");
     refused(&["--tag", "nonesuch"], "no case has the tag");
     refused(&["--explain", "h1.host.mising"], "did you mean");
-    refused(&["--timeout", "soon"], "500ms");
+    refused(&["--timeout", "soon"], "250ms");
     refused(&["--jobs", "0"], "1..=1024");
     refused(&["--proto", "h3"], "possible values");
     refused(&["ftp://localhost"], "no scheme to check");
