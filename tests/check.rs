@@ -86,7 +86,7 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     refused(&["--timeout", "soon"], "250ms");
     refused(&["--jobs", "0"], "1..=1024");
     refused(&["--proto", "h3"], "possible values");
-    refused(&["ftp://localhost"], "no scheme to check");
+    refused(&["ftp://localhost"], "no scheme for HTTP");
     refused(&["localhost"], "no port");
     refused(&["--beside", "localhost"], "no port");
     #[cfg(feature = "witness")]
