@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::machine;
 use crate::report::{self, Spread};
-use crate::run::Cores;
+use crate::run::{Cores, quiet_pair};
 use crate::server::Kind;
 use crate::subject::Subject;
 
@@ -90,12 +90,6 @@ struct Reading {
     other_busy: f64,
 }
 
-/// Beyond, caches and the pace of the core are other people's as much as ours.
-const NOISE: f64 = 0.15;
-
-/// Attempts at a quiet round.
-const ATTEMPTS: u32 = 10;
-
 /// Runs the comparison and prints it.
 pub(crate) fn run(args: &GeneratorsArgs) -> Result<()> {
     let base = args.base.unwrap_or_else(|| args.workload.peer());
@@ -106,17 +100,17 @@ pub(crate) fn run(args: &GeneratorsArgs) -> Result<()> {
     machine::pin(args.cores.load_cpu)?;
     let mut pairs = Vec::new();
     for round in 1..=args.rounds {
-        let mut attempts = if args.quiet { ATTEMPTS } else { 1 };
-        pairs.push(loop {
-            let ours = measure(Generator::Falconry, args, &subject)?;
-            print_reading(round, Generator::Falconry, &ours);
-            let theirs = measure(base, args, &subject)?;
-            print_reading(round, base, &theirs);
-            attempts -= 1;
-            if attempts == 0 || ours.other_busy.max(theirs.other_busy) <= NOISE {
-                break (ours, theirs);
-            }
-        });
+        pairs.push(quiet_pair(
+            args.quiet,
+            |reading: &Reading| reading.other_busy,
+            || {
+                let ours = measure(Generator::Falconry, args, &subject)?;
+                print_reading(round, Generator::Falconry, &ours);
+                let theirs = measure(base, args, &subject)?;
+                print_reading(round, base, &theirs);
+                Ok((ours, theirs))
+            },
+        )?);
     }
     subject.end()?;
     let figure = |reading: &Reading| reading.requests_per_cpu_second;

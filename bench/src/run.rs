@@ -117,6 +117,22 @@ struct Reading {
     other_busy: f64,
 }
 
+/// Measures a pair; where it has to be quiet, again while other processes take too much, up to [`ATTEMPTS`] times.
+pub(crate) fn quiet_pair<R>(
+    quiet: bool,
+    other_busy: impl Fn(&R) -> f64,
+    mut pair: impl FnMut() -> Result<(R, R)>,
+) -> Result<(R, R)> {
+    let mut attempts = if quiet { ATTEMPTS } else { 1 };
+    loop {
+        let (ours, base) = pair()?;
+        attempts -= 1;
+        if attempts == 0 || other_busy(&ours).max(other_busy(&base)) <= NOISE {
+            return Ok((ours, base));
+        }
+    }
+}
+
 /// Runs the comparison and prints it.
 pub(crate) fn run(args: &RunArgs) -> Result<()> {
     let time = Duration::try_from_secs_f64(args.secs).context("--secs")?;
@@ -124,17 +140,17 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     println!("round server      req/s  CPU us/req  user us/req  server  load  other");
     let mut pairs = Vec::new();
     for round in 1..=args.rounds {
-        let mut attempts = if args.quiet { ATTEMPTS } else { 1 };
-        pairs.push(loop {
-            let ours = measure(args.server, args, time)?;
-            print_reading(round, args.server, &ours);
-            let base = measure(args.base, args, time)?;
-            print_reading(round, args.base, &base);
-            attempts -= 1;
-            if attempts == 0 || ours.other_busy.max(base.other_busy) <= NOISE {
-                break (ours, base);
-            }
-        });
+        pairs.push(quiet_pair(
+            args.quiet,
+            |reading: &Reading| reading.other_busy,
+            || {
+                let ours = measure(args.server, args, time)?;
+                print_reading(round, args.server, &ours);
+                let base = measure(args.base, args, time)?;
+                print_reading(round, args.base, &base);
+                Ok((ours, base))
+            },
+        )?);
     }
     let ratio = |of: fn(&Reading) -> f64| {
         Spread::of(pairs.iter().map(|(ours, base)| of(ours) / of(base)).collect())

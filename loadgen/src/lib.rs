@@ -29,6 +29,7 @@ pub mod clock;
 pub mod compare;
 pub mod connect;
 pub mod error;
+mod hash;
 pub mod plan;
 pub mod protocol;
 mod random;

@@ -91,7 +91,7 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
         error => Refusal::usage(error.to_string()),
     })?;
     let local = subjects.iter().any(|subject| plan::is_local(&subject.target));
-    let report = report(args, &contests, &all, seconds, local.then_some(cores))?;
+    let report = report(args, &contests, &all, seconds, local.then_some(cores));
     if let (Some(dir), Some(contest)) = (&args.shard_dir, contests.first()) {
         shard::write(args, dir, &report, contest, monotonic)?;
     }
@@ -158,8 +158,8 @@ fn contests(args: &LoadArgs, subjects: &[Subject], cores: usize) -> Result<Vec<C
         [subject] => vec![(String::new(), subject)],
         several => several.iter().map(|subject| (subject.name.clone(), subject)).collect(),
     };
-    let many = sides.len() * protocols.len() > 1;
-    let plan = Arc::new(plan::plan(args, if many { args.blocks } else { 1 }, threads)?);
+    let lanes = sides.len() * protocols.len();
+    let plan = Arc::new(plan::plan(args, rounds(args, lanes), threads)?);
     let mut contests = Vec::new();
     for (side, subject) in &sides {
         let mix = Arc::new(plan::mix(args, subject)?);
@@ -185,12 +185,17 @@ fn contests(args: &LoadArgs, subjects: &[Subject], cores: usize) -> Result<Vec<C
             contests.push(Contest { name, target: subject.name.clone(), job });
         }
     }
-    if args.shard.is_some() && many {
+    if args.shard.is_some() && lanes > 1 {
         return Err(Refusal::usage(
             "shards of a comparison could not start their blocks together; run one target by one protocol".into(),
         ));
     }
     Ok(contests)
+}
+
+/// How many blocks each of so many lanes runs in: one lane runs in one piece.
+fn rounds(args: &LoadArgs, lanes: usize) -> usize {
+    if lanes > 1 { args.blocks } else { 1 }
 }
 
 /// Runs everything: once, or in blocks by turns where there is something to compare.
@@ -201,7 +206,7 @@ fn measure(
     interrupt: &Interrupt,
 ) -> Result<Vec<LaneRecordings>, RunError> {
     let view = view(args, contests);
-    let rounds = if contests.len() > 1 { args.blocks } else { 1 };
+    let rounds = rounds(args, contests.len());
     // What cannot be shown is no reason not to measure.
     let mut watch = Watch::begin(&view, !args.no_tui, args.quiet).unwrap_or(Watch::Nobody);
     let mut begun = false;
@@ -240,7 +245,7 @@ fn measure(
 fn view(args: &LoadArgs, contests: &[Contest]) -> View {
     let first = contests.first();
     let plan = first.map(|contest| &contest.job.plan);
-    let rounds = if contests.len() > 1 { args.blocks as u64 } else { 1 };
+    let rounds = rounds(args, contests.len()) as u64;
     View {
         title: first.map_or_else(String::new, |contest| match contests.len() {
             1 => format!("{} by {}", contest.target, contest.job.protocol),
@@ -267,7 +272,7 @@ fn report(
     all: &[LaneRecordings],
     started: f64,
     local: Option<usize>,
-) -> Result<Report, Refusal> {
+) -> Report {
     let mut lanes = Vec::new();
     for (contest, recordings) in contests.iter().zip(all) {
         let Some(recording) = recordings.whole() else { continue };
@@ -300,7 +305,7 @@ fn report(
         }
     }
     let expectations = stats::judge(&args.expect, &lanes);
-    Ok(Report { manifest: manifest(args, contests, started), lanes, comparisons, expectations })
+    Report { manifest: manifest(args, contests, started), lanes, comparisons, expectations }
 }
 
 fn lane(contest: &Contest, recording: Recording, seed: u64, local: Option<usize>) -> Lane {
@@ -334,7 +339,7 @@ fn manifest(args: &LoadArgs, contests: &[Contest], started: f64) -> Manifest {
         started,
         seed: args.seed,
         plan: first.map_or_else(String::new, |job| job.plan.to_string()),
-        blocks: if contests.len() > 1 { args.blocks } else { 1 },
+        blocks: rounds(args, contests.len()),
         requests: first.map_or_else(Vec::new, |job| {
             job.mix.requests.iter().map(|request| request.name.clone()).collect()
         }),

@@ -168,7 +168,6 @@ fn announced(args: &ConnectionArgs) -> Announced {
 
 pub(super) fn timeouts(args: &ConnectionArgs) -> Timeouts {
     Timeouts {
-        connect: Some(args.connect_timeout),
         first_byte: args.first_byte_timeout,
         request: Some(args.timeout),
         idle: args.idle_timeout,

@@ -16,7 +16,7 @@ pub(super) fn write(
     monotonic: u64,
 ) -> Result<(), Refusal> {
     let plan = &contest.job.plan;
-    let words: Vec<String> = [plan.to_string(), format!("{} shards", plan.shard.count)]
+    let words: Vec<String> = [format!("{:016x}", plan.hash())]
         .into_iter()
         .chain(report.lanes.iter().flat_map(|lane| [lane.target.clone(), lane.name.clone()]))
         // With its fields and content, not its name alone.

@@ -1,10 +1,11 @@
 //! A plan in words, and its hash.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::str::FromStr;
 
 use super::length::Length;
 use super::{Arrivals, End, Load, Plan};
+use crate::hash::fnv;
 
 impl Plan {
     /// A hash by which shards know that they belong to one plan: the same on every machine and in every process.
@@ -13,11 +14,8 @@ impl Plan {
     /// number of shards and the seed. Not in it are which shard this is and its threads, which change nothing of what all
     /// shards send together. Target, requests and protocol are no part of a plan.
     pub fn hash(&self) -> u64 {
-        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
         // The number in front changes when the form of the line does, or what it means.
-        let written = write!(hash, "1; {self}; {} shards", self.shard.count);
-        debug_assert!(written.is_ok(), "nothing fails to be hashed");
-        hash.0
+        fnv(format!("1; {self}; {} shards", self.shard.count).bytes())
     }
 }
 
@@ -71,18 +69,6 @@ impl FromStr for Load {
             Some(Self::Open(schedule.parse().ok()?, arrivals))
         };
         read().ok_or_else(|| NoLoad(text.to_owned()))
-    }
-}
-
-/// FNV-1a of 64 bits.
-struct Fnv(u64);
-
-impl fmt::Write for Fnv {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for octet in text.bytes() {
-            self.0 = (self.0 ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
-        }
-        Ok(())
     }
 }
 

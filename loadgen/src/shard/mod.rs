@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hash::fnv;
 use crate::protocol::Protocol;
 use crate::record::Recording;
 
@@ -97,13 +98,6 @@ fn number(index: u32) -> u64 {
 pub fn plan_hash<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let octets = words.into_iter().flat_map(|word| word.bytes().chain([0]));
     format!("{:016x}", fnv(octets))
-}
-
-/// FNV-1a of 64 bits.
-fn fnv(octets: impl IntoIterator<Item = u8>) -> u64 {
-    octets.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
-        (hash ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 /// `manifest.json`: the manifest, the lanes without what they saw, and the other files.

@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-/// How long to wait for what; none waits for ever.
+/// How long to wait for what; none waits for ever. How long a connection may take to open is the connector's own.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Timeouts {
-    /// For a connection, TLS included. The connector keeps to it: it is here to be told of.
-    pub connect: Option<Duration>,
     /// From the written request to the first octet of its response.
     pub first_byte: Option<Duration>,
     /// From the written request to the end of its response.

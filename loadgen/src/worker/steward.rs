@@ -165,7 +165,7 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
 
     /// Finds what has taken too long.
     fn sweep(&mut self, now: Nanos) {
-        let Timeouts { first_byte, request, idle, deadline, .. } = self.share.timeouts;
+        let Timeouts { first_byte, request, idle, deadline } = self.share.timeouts;
         if [first_byte, request, idle, deadline].iter().all(Option::is_none) {
             return;
         }
@@ -245,7 +245,7 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
 
 /// How often timeouts are looked at.
 fn tick(timeouts: &Timeouts) -> Nanos {
-    let Timeouts { first_byte, request, idle, deadline, .. } = *timeouts;
+    let Timeouts { first_byte, request, idle, deadline } = *timeouts;
     let shortest = [first_byte, request, idle, deadline].into_iter().flatten().min();
     let tick = shortest.map_or(LONGEST_TICK, |timeout| timeout / EXACTNESS);
     nanos(tick.clamp(SHORTEST_TICK, LONGEST_TICK))

@@ -52,8 +52,7 @@ fn check(name: &str, timeouts: Timeouts, answered: bool, fault: Fault) {
     }
 }
 
-const NEVER: Timeouts =
-    Timeouts { connect: None, first_byte: None, request: None, idle: None, deadline: None };
+const NEVER: Timeouts = Timeouts { first_byte: None, request: None, idle: None, deadline: None };
 const LIMIT: Option<Duration> = Some(Duration::from_millis(100));
 
 #[test]

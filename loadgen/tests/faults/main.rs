@@ -26,3 +26,5 @@ mod shards;
 mod sockets;
 mod support;
 mod unusual;
+#[path = "../virtual_time/mod.rs"]
+mod virtual_time;

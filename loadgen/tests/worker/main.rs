@@ -14,3 +14,5 @@ mod blocked;
 mod runs;
 mod secure;
 mod support;
+#[path = "../virtual_time/mod.rs"]
+mod virtual_time;

@@ -1,35 +1,26 @@
 //! Workers and servers in memory, on virtual time.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use falconry_loadgen::connect::Connector;
-use falconry_loadgen::plan::{Arrivals, End, Load, Plan, Schedule, Shard};
+use falconry_loadgen::plan::Plan;
 use falconry_loadgen::protocol::h1::H1;
 use falconry_loadgen::protocol::{Engine, Protocol};
 use falconry_loadgen::record::Recording;
 use falconry_loadgen::request::{Mix, Request, Text};
 use falconry_loadgen::run::{Stop, Timeouts};
-use falconry_loadgen::worker::pace::Pacer;
-use falconry_loadgen::worker::{News, Share, Verifying, drive};
+use falconry_loadgen::worker::{Share, Verifying};
 use falconry_server::reference::{ReferenceOptions, application};
 use falconry_server::{Endpoint, Server};
 use falconry_transport::memory::{self, MemoryOptions, MemoryStream};
 use falconry_transport::{Bound, Stream, accept};
 use falconry_wire::method::Method;
 use tokio::io::AsyncReadExt;
-use tokio::task::{LocalSet, spawn_local};
-use tokio::time::Instant;
+use tokio::task::spawn_local;
 
-pub(crate) const SECOND: Duration = Duration::from_secs(1);
-
-pub(crate) fn on_virtual_time<T>(test: impl AsyncFnOnce() -> T) -> T {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    LocalSet::new().block_on(&runtime.unwrap(), test())
-}
+pub(crate) use crate::virtual_time::*;
 
 pub(crate) fn mix(path: &str) -> Arc<Mix> {
     let request = Request {
@@ -45,28 +36,6 @@ pub(crate) fn mix(path: &str) -> Arc<Mix> {
         weight: 1,
     };
     Arc::new(Mix::new(vec![request], 1))
-}
-
-pub(crate) fn plan(load: Load, connections: usize, in_flight: usize) -> Plan {
-    Plan {
-        load,
-        warm_up: Duration::ZERO,
-        connections,
-        in_flight,
-        threads: 1,
-        requests_per_connection: None,
-        drain: SECOND,
-        shard: Shard { index: 0, count: 1 },
-        seed: 1,
-    }
-}
-
-pub(crate) fn count(count: u64) -> Load {
-    Load::Closed(End::Count(count))
-}
-
-pub(crate) fn rate(rate: f64, length: Duration) -> Load {
-    Load::Open(Schedule::constant(rate, length), Arrivals::Constant)
 }
 
 pub(crate) fn share(plan: Plan, connector: Connector, path: &str) -> Share {
@@ -85,22 +54,8 @@ pub(crate) async fn work<E: Engine + 'static>(share: Share, protocol: Protocol) 
 where
     E::Prepared: 'static,
 {
-    let prepared = E::prepare(&share.mix, 1).unwrap();
-    let whole = Rc::new(RefCell::new(Recording::default()));
-    let told = Rc::clone(&whole);
     let watch = Verifying::new(protocol, &share.mix);
-    let news = move |news| {
-        if let News::Slice(slice) = news {
-            told.borrow_mut().absorb(slice);
-        }
-    };
-    let gate = async |_| Some(Instant::now());
-    let rest = drive::<E, _>(share, prepared, watch, Pacer::of_runtime(), gate, news).await;
-    let mut recording = whole.take();
-    recording.merge(rest.unwrap());
-    let counts = &recording.counts;
-    assert_eq!(counts.planned, counts.answered + counts.failed + counts.unsent, "{counts:?}");
-    recording
+    whole::<E, _>(share, watch).await
 }
 
 pub(crate) async fn h1(share: Share) -> Recording {

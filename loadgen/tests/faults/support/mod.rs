@@ -2,35 +2,25 @@
 
 pub(crate) mod peer;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use falconry_loadgen::connect::Connector;
-use falconry_loadgen::plan::{Arrivals, End, Load, Plan, Schedule, Shard};
+use falconry_loadgen::plan::{Load, Plan};
 use falconry_loadgen::protocol::h1::H1;
 use falconry_loadgen::protocol::h2::H2;
 use falconry_loadgen::protocol::{Engine, Protocol};
 use falconry_loadgen::record::Recording;
 use falconry_loadgen::request::{Mix, Options};
 use falconry_loadgen::run::{Stop, Timeouts};
-use falconry_loadgen::worker::pace::Pacer;
-use falconry_loadgen::worker::{Blind, News, Share, Verifying, Watch, drive};
+use falconry_loadgen::worker::{Blind, Share, Verifying, Watch};
 use falconry_transport::Origin;
-use tokio::task::LocalSet;
-use tokio::time::Instant;
 
-pub(crate) const SECOND: Duration = Duration::from_secs(1);
+use crate::virtual_time::{self, whole};
+pub(crate) use crate::virtual_time::{SECOND, count, on_virtual_time, rate};
+
 pub(crate) const MS: Duration = Duration::from_millis(1);
-
-/// One thread whose clock goes on only when nothing is left to do.
-pub(crate) fn on_virtual_time<T>(test: impl AsyncFnOnce() -> T) -> T {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    LocalSet::new().block_on(&runtime.unwrap(), test())
-}
 
 /// One kind of request, for that path.
 pub(crate) fn mix(method: &str, path: &str) -> Arc<Mix> {
@@ -39,31 +29,9 @@ pub(crate) fn mix(method: &str, path: &str) -> Arc<Mix> {
     Arc::new(options.mix(&origin, &[path.to_owned()], 1).unwrap())
 }
 
+/// A plan of one thread, with two seconds for the drain.
 pub(crate) fn plan(load: Load, connections: usize, in_flight: usize) -> Plan {
-    Plan {
-        load,
-        warm_up: Duration::ZERO,
-        connections,
-        in_flight,
-        threads: 1,
-        requests_per_connection: None,
-        drain: 2 * SECOND,
-        shard: Shard { index: 0, count: 1 },
-        seed: 1,
-    }
-}
-
-/// A closed loop of that many requests.
-pub(crate) fn count(count: u64) -> Load {
-    Load::Closed(End::Count(count))
-}
-
-/// An open loop, evenly spaced.
-///
-/// At rates of 500/s and 50/s all planned times are whole milliseconds. Virtual time goes by these, so that the generator
-/// has no lag.
-pub(crate) fn rate(per_sec: f64, length: Duration) -> Load {
-    Load::Open(Schedule::constant(per_sec, length), Arrivals::Constant)
+    Plan { drain: 2 * SECOND, ..virtual_time::plan(load, connections, in_flight) }
 }
 
 /// A run to be.
@@ -109,18 +77,7 @@ impl Run {
             timeouts: self.timeouts,
             stop: Stop::default(),
         };
-        let prepared = E::prepare(&share.mix, self.plan.seed).unwrap();
-        let told = Rc::new(RefCell::new(Recording::default()));
-        let listener = Rc::clone(&told);
-        let news = move |news| {
-            if let News::Slice(slice) = news {
-                listener.borrow_mut().absorb(slice);
-            }
-        };
-        let gate = async |_| Some(Instant::now());
-        let rest = drive::<E, _>(share, prepared, watch, Pacer::of_runtime(), gate, news).await;
-        let mut recording = told.take();
-        recording.merge(rest.unwrap());
+        let recording = whole::<E, _>(share, watch).await;
         balance(&recording);
         recording
     }
