@@ -147,6 +147,12 @@ fn a_request_is_written_as_it_is() {
         rendered(Request { content: hole("12345678"), ..get() }),
         "GET / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\n1234567812"
     );
+    // RFC 9110 §10.1.4: what TE says is for the next hop alone.
+    let fields = vec![("te".into(), fixed("trailers"))];
+    assert_eq!(
+        rendered(Request { fields, ..get() }),
+        "GET / HTTP/1.1\r\nHost: a.test\r\nte: trailers\r\nConnection: te\r\n\r\n"
+    );
     let octets = Some(Bytes::from_static(b"GET / HTTP/1.0\r\n\r\n"));
     assert_eq!(rendered(Request { octets, ..get() }), "GET / HTTP/1.0\r\n\r\n");
 }
@@ -163,6 +169,11 @@ fn what_would_break_a_request_is_refused_in_a_sentence() {
     assert!(refused(Request { authority: "a b".into(), ..request("GET") }).contains("a b"));
     assert!(refused(field("a b", "c")).contains("a b"));
     assert!(refused(field("a", "b\r\nc: d")).contains("control"));
+    let picks = |template: &str| Text::parse(template, 2).unwrap();
+    let injected = "{{pick a,b\r\nc: d}}";
+    assert!(refused(Request { path: picks("/{{pick a,b c}}"), ..request("GET") }).contains("path"));
+    let fields = vec![("a".into(), picks(injected))];
+    assert!(refused(Request { fields, ..request("GET") }).contains("control"));
     assert!(refused(field("transfer-encoding", "chunked")).contains("transfer-encoding"));
     assert!(H1::prepare(&Mix::new(Vec::new(), 0), 0).is_err());
 }
@@ -297,6 +308,29 @@ fn octets_that_nobody_asked_for_are_an_error() {
     let mut twice = PLAIN.repeat(2).into_bytes();
     assert_eq!(engine.receive(&prepared, &mut twice, &mut out, &mut log), Err(Cause::Surplus));
     assert_eq!(ends(&log.0), [Done(0, 200, 2)]);
+}
+
+#[test]
+fn line_ends_that_nobody_asked_for_are_dropped() {
+    // RFC 9112 §9.2.
+    let prepared = H1::prepare(&mix(request("GET")), 0).unwrap();
+    let mut out = Vec::new();
+    let mut engine = H1::open(&Announced::default(), 2, &mut out);
+    let mut log = Log::default();
+    let mut receive = |engine: &mut H1, octets: &str| {
+        engine.receive(&prepared, &mut octets.as_bytes().to_vec(), &mut Vec::new(), &mut log)
+    };
+    assert_eq!(receive(&mut engine, "\r\n"), Ok(2));
+    assert_eq!(receive(&mut engine, "\r\n\r"), Ok(2));
+    engine.start(&prepared, 0, Ticket(0), &mut out);
+    assert_eq!(receive(&mut engine, &format!("{PLAIN}\r\n")), Ok(PLAIN.len() + 2));
+    assert!(!engine.is_closing());
+    for octets in ["\r\nHTTP", "\n", "\r\r", "\r\n\r\n "] {
+        assert_eq!(receive(&mut engine, octets), Err(Cause::Surplus), "{octets:?}");
+    }
+    // Where a response is due they are none.
+    engine.start(&prepared, 0, Ticket(0), &mut out);
+    assert!(matches!(receive(&mut engine, &format!("\r\n{PLAIN}")), Err(Cause::H1(_))));
 }
 
 fn response() -> impl Strategy<Value = Vec<u8>> {
