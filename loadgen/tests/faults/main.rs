@@ -10,6 +10,7 @@
 //! | `generator` | a generator that is late, and a server that is slow |
 //! | `h1`, `h2` | faults of responses and connections, by protocol |
 //! | `opening` | connections that do not come about |
+//! | `schedules` | runs of random shape against servers that are right |
 //! | `unread` | servers that do not read |
 //! | `unusual` | what is right, however rare |
 //! | `sockets` | faults that have the system's error numbers |
@@ -23,6 +24,7 @@ mod generator;
 mod h1;
 mod h2;
 mod opening;
+mod schedules;
 mod shards;
 mod sockets;
 mod support;
