@@ -207,7 +207,8 @@ fn change(points: &[f64]) -> Option<usize> {
     });
     let (before, largest) = sums.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
     let (head, rest) = points.split_at_checked(before)?;
-    let bound = CHANGE * deviation * count.sqrt() * kinship(&straightened(head), &straightened(rest));
+    let bound =
+        CHANGE * deviation * count.sqrt() * kinship(&straightened(head), &straightened(rest));
     (largest > bound).then_some(before)
 }
 
@@ -287,7 +288,8 @@ mod tests {
     #[test]
     fn loud_noise_and_neighbours_alike_are_no_change_of_level() {
         // Twenty slices of a run of 5 s, and 40 of one of 10 s; noise of its own in each, and half of that of the slice before.
-        for (slices, own, kept, most) in [(20, 0.2, 0.0, 2), (40, 0.2, 0.0, 2), (40, 0.1, 0.5, 16)] {
+        for (slices, own, kept, most) in [(20, 0.2, 0.0, 2), (40, 0.2, 0.0, 2), (40, 0.1, 0.5, 16)]
+        {
             let mut alarms = 0;
             for seed in 0..100 {
                 let mut random = Random::new(seed);
@@ -309,10 +311,15 @@ mod tests {
         for (slices, at) in [(20, 0), (20, 2), (20, 8), (20, 15), (40, 3), (40, 30)] {
             for factor in [0.0, 3.0, 10.0] {
                 let mut random = Random::new(at);
-                let mut parts: Vec<_> = (0..slices).map(|_| noisy(&mut random, 1000.0, 1e6)).collect();
+                let mut parts: Vec<_> =
+                    (0..slices).map(|_| noisy(&mut random, 1000.0, 1e6)).collect();
                 parts[at as usize] = Part::even((1000.0 * factor) as u64, 1_000_000);
                 let findings = judged(&parts);
-                assert_eq!(findings.cautions, Vec::<String>::new(), "slice {at} of {slices}, by {factor}");
+                assert_eq!(
+                    findings.cautions,
+                    Vec::<String>::new(),
+                    "slice {at} of {slices}, by {factor}"
+                );
             }
         }
     }
@@ -322,7 +329,9 @@ mod tests {
         for slices in [20, 40, 80] {
             let mut random = Random::new(24);
             let parts: Vec<_> = (0..slices)
-                .map(|slice| noisy(&mut random, 1000.0 - 500.0 * f64::from(slice) / f64::from(slices), 1e6))
+                .map(|slice| {
+                    noisy(&mut random, 1000.0 - 500.0 * f64::from(slice) / f64::from(slices), 1e6)
+                })
                 .collect();
             assert_eq!(judged(&parts).steady, Some(false), "seed 24, {slices} slices");
         }
