@@ -304,7 +304,7 @@ fn report(
             lane.summary.verdict.cautions.extend(sentences.iter().cloned());
         }
     }
-    let expectations = stats::judge(&args.expect, &lanes);
+    let expectations = stats::judge(&args.expect, &lanes, args.verify);
     Report { manifest: manifest(args, contests, started), lanes, comparisons, expectations }
 }
 

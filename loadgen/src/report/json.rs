@@ -297,6 +297,7 @@ struct ComparisonJson<'a> {
     other: &'a str,
     pairs: usize,
     ratios: Vec<RatioJson<'a>>,
+    missing: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -319,6 +320,7 @@ fn comparison(comparison: &Comparison) -> ComparisonJson<'_> {
         other: &comparison.other,
         pairs: comparison.pairs,
         ratios: ratios.collect(),
+        missing: &comparison.missing,
     }
 }
 

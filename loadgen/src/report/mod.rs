@@ -16,6 +16,7 @@ pub mod watch;
 use std::collections::BTreeMap;
 
 pub(crate) use crate::units;
+pub(crate) use terminal::clean;
 
 use crate::compare::Comparison;
 use crate::protocol::Protocol;

@@ -24,12 +24,21 @@ fn compared(comparison: &Comparison) -> Markup {
     let ratios: Vec<_> = comparison.ratios.iter().filter(|ratio| is_drawn(ratio)).collect();
     let sentence = html! {
         "Ratios of " (other) " to " (base) ", from " (units::counted(comparison.pairs as u64, "pair")) " of blocks that took turns. "
-        "Lines are 95% intervals: where one crosses 1, no difference is shown."
+        "Lines are 95% intervals. A difference is shown, in colour, where the line does not cross 1 and chance makes one as large in fewer "
+        "than one of 20 comparisons (p below 0.05)."
+        @if !comparison.missing.is_empty() {
+            " Not compared: " (clean(&comparison.missing.join(", "))) "; in some block nothing was answered, or too little for a percentile."
+        }
     };
     let none = html! { p { "There is nothing to compare." } };
     let drawn =
         if ratios.is_empty() { none } else { chart(height(&ratios), &title, &forest(&ratios)) };
-    figure(&title, &sentence, &html! {}, &drawn, &table(comparison))
+    let table = if comparison.ratios.is_empty() {
+        html! {}
+    } else {
+        table(comparison)
+    };
+    figure(&title, &sentence, &html! {}, &drawn, &table)
 }
 
 /// Whether a ratio has a place on an axis by logarithm.
@@ -68,7 +77,7 @@ fn forest(ratios: &[&Ratio]) -> Markup {
         @for (row, ratio) in ratios.iter().enumerate() {
             @let place = 6.0 + (row as f64 + 0.5) * ROW;
             @let (low, high) = ratio.confidence;
-            @let class = if ratio.is_level() { "forest level" } else { "forest apart" };
+            @let class = if ratio.is_shown() { "forest apart" } else { "forest level" };
             g class=(class) {
                 text.label x=(number(ACROSS.0 - 14.0)) y=(number(place + 4.0)) { (clean(&ratio.figure)) }
                 path d={
@@ -104,7 +113,7 @@ fn table(comparison: &Comparison) -> Markup {
                         td { (format!("{:.3}", ratio.ratio)) }
                         td { (format!("{:.3}..{:.3}", ratio.confidence.0, ratio.confidence.1)) }
                         td { @if ratio.p_value < 0.001 { "< 0.001" } @else { (format!("{:.3}", ratio.p_value)) } }
-                        td { @if ratio.is_level() { "no difference that chance does not explain" } @else { "differs" } }
+                        td { @if ratio.is_shown() { "differs" } @else { "no difference that chance does not explain" } }
                     }
                 }
             }

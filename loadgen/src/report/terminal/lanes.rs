@@ -32,7 +32,7 @@ pub(super) fn write(page: &mut Page, names: &Names, report: &Report, lanes: &[La
     let notes = [INTERVAL, NEEDS].into_iter().chain(is_open.then_some(CORRECTED));
     for note in notes {
         let note = page.paint(note, Tone::Faint);
-        page.line(format!("  {note}"));
+        page.sentence(2, &note);
     }
     let all: Vec<&Lane> = lanes.iter().collect();
     answers(page, names, report, &all);
