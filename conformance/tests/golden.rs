@@ -68,6 +68,7 @@ fn pass(shell: &str) -> PassResult {
         shell: shell.into(),
         unspoken: None,
         is_demanded: false,
+        unplayed: 0,
         took: Duration::from_millis(1200),
     }
 }
@@ -204,6 +205,20 @@ fn beside() -> Report {
     report
 }
 
+/// A report of a run that was ended before its time.
+fn interrupted() -> Report {
+    let cut = PassResult { unplayed: 312, ..pass("nc h 8080") };
+    let to_come = PassResult { protocol: Protocol::H2, unplayed: 88, ..pass("nc h 8080") };
+    let known = Known { verdict: Verdict::Warn, reason: None };
+    let mut report = Report { interrupted: true, passes: vec![cut, to_come], ..report() };
+    report.cases.push(CaseResult {
+        kind: Kind::Passive,
+        known: Some(known),
+        ..case("h1.passive.server-form", Verdict::Pass, "held over 1 response")
+    });
+    report
+}
+
 /// A report of a run without a fault.
 fn clean() -> Report {
     let mut clean = report();
@@ -222,6 +237,7 @@ fn terminal_reports_are_as_approved() {
     check("clean.txt", &write_terminal(&clean(), false));
     check("unmet.txt", &write_terminal(&unmet(), false));
     check("beside.txt", &write_terminal(&beside(), false));
+    check("interrupted.txt", &write_terminal(&interrupted(), false));
     check("http2.txt", &write_terminal(&http2(), false));
     let measured = Report { measured: true, ..http2() };
     check("measured.txt", &write_terminal(&measured, false));
@@ -232,6 +248,7 @@ fn json_reports_are_as_approved() {
     check("report.json", &write_json(&report()));
     check("unmet.json", &write_json(&unmet()));
     check("beside.json", &write_json(&beside()));
+    check("interrupted.json", &write_json(&interrupted()));
     check("http2.json", &write_json(&http2()));
 }
 
@@ -240,6 +257,7 @@ fn junit_reports_are_as_approved() {
     check("report.xml", &write_junit(&report()));
     check("unmet.xml", &write_junit(&unmet()));
     check("beside.xml", &write_junit(&beside()));
+    check("interrupted.xml", &write_junit(&interrupted()));
     check("http2.xml", &write_junit(&http2()));
 }
 
@@ -248,6 +266,7 @@ fn markdown_reports_are_as_approved() {
     check("report.md", &write_markdown(&report()));
     check("unmet.md", &write_markdown(&unmet()));
     check("beside.md", &write_markdown(&beside()));
+    check("interrupted.md", &write_markdown(&interrupted()));
     check("http2.md", &write_markdown(&http2()));
 }
 
@@ -271,6 +290,7 @@ fn only_news_fails_a_run() {
     assert_eq!(failures(false), failing);
     assert_eq!(failures(true).len(), failing.len() + 1);
     assert_eq!((report().exit_code(), clean().exit_code(), unmet().exit_code()), (1, 0, 3));
+    assert_eq!(Report { interrupted: true, ..clean() }.exit_code(), 130);
 }
 
 #[test]
@@ -284,4 +304,9 @@ fn a_second_target_changes_nothing_of_the_outcome() {
     clean.put_beside(&unmet());
     assert_eq!(clean.exit_code(), 0);
     assert!(write_terminal(&clean, false).contains("could not be judged: cannot connect"));
+    clean.put_beside(&Report { interrupted: true, cases: Vec::new(), ..report() });
+    assert_eq!(clean.exit_code(), 130);
+    let text = write_terminal(&clean, false);
+    assert!(text.contains("Beside it, http://h:8080: nothing judged."), "{text}");
+    assert!(text.contains("No case failed so far."), "{text}");
 }

@@ -2,7 +2,6 @@
 
 mod args;
 mod deliver;
-mod interrupt;
 mod plan;
 mod shard;
 mod subject;
@@ -30,7 +29,7 @@ pub(crate) use args::{LoadArgs, ReportArgs};
 pub(crate) use deliver::deliver;
 
 use crate::cli;
-use interrupt::Interrupt;
+use crate::interrupt::Interrupt;
 use subject::Subject;
 
 /// Why there is no report: a sentence, and the exit code that goes with it.
@@ -81,7 +80,8 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     raise_descriptor_limit((sockets * ends) as u64).map_err(Refusal::usage)?;
 
     let stop = Stop::default();
-    let interrupt = Interrupt::watch(&stop)
+    let ended = stop.clone();
+    let interrupt = Interrupt::watch(move || ended.set())
         .map_err(|error| Refusal::usage(format!("cannot watch for signals: {error}")))?;
     let started = SystemTime::now();
     let seconds = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();

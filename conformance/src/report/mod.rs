@@ -37,6 +37,8 @@ pub struct Report {
     pub again: String,
     /// Why nothing could be judged; `None` where the run took place.
     pub baseline: Option<Unmet>,
+    /// Whether the run was ended before its time: the cases are those that were judged by then.
+    pub interrupted: bool,
     /// The protocols that were tried, each over a transport.
     pub passes: Vec<PassResult>,
     /// The second target whose verdicts stand beside, if there is one.
@@ -68,6 +70,8 @@ pub struct PassResult {
     pub unspoken: Option<Unmet>,
     /// Whether the run was asked for it.
     pub is_demanded: bool,
+    /// How many of its cases were not played, since the run was ended before its time.
+    pub unplayed: usize,
     /// How long it took.
     pub took: Duration,
 }
@@ -267,6 +271,7 @@ impl Report {
         }
         let (target, baseline) = (other.target.clone(), other.baseline.clone());
         self.beside = Some(Beside { target, baseline });
+        self.interrupted |= other.interrupted;
     }
 
     /// How many cases have that verdict with the second target.
@@ -288,7 +293,25 @@ impl Report {
             .filter(|(_, count)| *count > 0)
             .map(|(verdict, count)| format!("{count} {verdict}"))
             .collect();
-        Some(format!("Beside it, {target}: {}", counts.join(", ")))
+        let counts = if counts.is_empty() { "nothing judged".into() } else { counts.join(", ") };
+        Some(format!("Beside it, {target}: {counts}"))
+    }
+
+    /// What is missing of a run that was ended before its time, in a sentence without its full stop.
+    fn interrupted_sentence(&self) -> Option<String> {
+        let unplayed: usize = self.passes.iter().map(|pass| pass.unplayed).sum();
+        let missing = match unplayed {
+            0 => String::new(),
+            1 => "; 1 case was not played".to_owned(),
+            _ => format!("; {unplayed} cases were not played"),
+        };
+        self.interrupted.then(|| format!("Interrupted: this is what was judged by then{missing}"))
+    }
+
+    /// The known deviations that are gone. Of a passive rule, traffic cut short cannot tell.
+    fn mended(&self) -> impl Iterator<Item = &CaseResult> {
+        let is_whole = |case: &&CaseResult| !self.interrupted || case.kind != Kind::Passive;
+        self.cases.iter().filter(|case| case.is_mended()).filter(is_whole)
     }
 
     /// One line of shell that shows the failure again; `None` where that is the target as a whole.
@@ -358,9 +381,14 @@ impl Report {
         self.cases.iter().any(|other| other.repeats(case))
     }
 
-    /// The exit code: 0 all held, 1 failures, 3 the target could not be judged.
+    /// The exit code: 0 all held, 1 failures, 3 the target could not be judged, 130 interrupted (143 by SIGTERM, which
+    /// only the caller knows).
     pub fn exit_code(&self) -> u8 {
-        if self.baseline.is_some() { 3 } else { u8::from(self.failures().next().is_some()) }
+        match &self.baseline {
+            _ if self.interrupted => 130,
+            Some(_) => 3,
+            None => u8::from(self.failures().next().is_some()),
+        }
     }
 
     /// The topics in the order of their ids, each with its cases.
