@@ -15,7 +15,7 @@ pub enum EndReason {
     ClientClosed,
     /// A response or request said that the connection would not persist.
     NotPersistent,
-    /// A graceful shutdown closed the idle connection, or after its last response.
+    /// A graceful shutdown closed the connection: idle, in its TLS handshake, or after its last response.
     Shutdown,
     /// The connection was still open when the shutdown deadline passed.
     ShutdownTimeout,

@@ -74,8 +74,8 @@ impl Running {
         Totals::of(&self.counters)
     }
 
-    /// Asks for a graceful shutdown and returns at once: no more connections, idle ones close, busy
-    /// ones end with their response, what is left after `grace` is aborted. A second call can only
+    /// Asks for a graceful shutdown and returns at once: no more connections, idle ones and those in their TLS handshake
+    /// close, busy ones end with their response, what is left after `grace` is aborted. A second call can only
     /// shorten the grace.
     pub fn shutdown(&self, grace: Duration) {
         let now = Instant::now();
