@@ -50,16 +50,17 @@ fn run<A: Application>(
     order: watch::Receiver<Order>,
     ready: &sync_mpsc::Sender<io::Result<()>>,
 ) {
-    match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
-        Ok(runtime) => {
-            let _ = ready.send(Ok(()));
-            if let Err(error) = runtime.block_on(worker.obey(order)) {
-                tracing::error!(%error, "worker failed");
-            }
-        }
-        Err(error) => {
-            let _ = ready.send(Err(error));
-        }
+    let outcome = Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())
+        .and_then(|runtime| {
+            let listens = || {
+                let _ = ready.send(Ok(()));
+            };
+            runtime.block_on(worker.obey(order, listens))
+        });
+    if let Err(error) = outcome {
+        let _ = ready.send(Err(error));
     }
 }
 
