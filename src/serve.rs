@@ -25,8 +25,9 @@ Examples:
   falconry serve --listen unix:/tmp/falconry.sock --threads 2
   falconry serve --proto h2 --max-streams 250
 
-Prints one line `listening URL` for each endpoint, with dynamic ports resolved. SIGTERM and SIGINT
-end it gracefully; a second one at once. Exit codes: 0 ended as asked, 2 usage, 3 could not start.")]
+Prints one line `listening URL` for each address, with dynamic ports resolved; localhost is two,
+127.0.0.1 and [::1], where the host has both. SIGTERM and SIGINT end it gracefully; a second one at
+once. Exit codes: 0 ended as asked, 2 usage, 3 could not start.")]
 pub(crate) struct ServeArgs {
     /// Where to listen: http://ADDRESS:PORT, https://ADDRESS:PORT or unix:PATH; port 0 takes a free one
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]

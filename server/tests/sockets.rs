@@ -113,6 +113,20 @@ fn a_tls_address_without_a_certificate_is_refused() {
     assert_eq!(error.to_string(), "https://127.0.0.1:0 is a TLS endpoint without a certificate");
 }
 
+#[test]
+fn localhost_is_named_by_all_its_addresses() {
+    let running = server()
+        .listen(Endpoint::new("http://localhost:0".parse().unwrap()))
+        .listen(Endpoint::new("http://127.0.0.1:0".parse().unwrap()))
+        .start()
+        .unwrap();
+    let urls: Vec<_> = running.endpoints().iter().map(ToString::to_string).collect();
+    let hosts: Vec<_> = urls.iter().map(|url| url.rsplit_once(':').unwrap().0).collect();
+    let (v4, v6) = ("http://127.0.0.1", "http://[::1]");
+    let has_v6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+    assert_eq!(hosts, if has_v6 { vec![v4, v6, v4] } else { vec![v4, v4] });
+}
+
 /// A socket that the runtime will not watch.
 struct Unwatched(falconry_transport::Endpoint);
 

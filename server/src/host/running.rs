@@ -65,7 +65,8 @@ fn run<A: Application>(
 }
 
 impl Running {
-    /// Where it listens, in the order of the endpoints; port 0 is resolved.
+    /// Where it listens, in the order of the endpoints: `localhost` is two addresses, where the host has both. Port 0 is
+    /// resolved.
     pub fn endpoints(&self) -> &[Listening] {
         &self.endpoints
     }

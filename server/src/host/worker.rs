@@ -114,10 +114,9 @@ impl Parts {
         let outboxes: Vec<_> = self.workers.iter().map(|part| part.outbox.clone()).collect();
         // A socket for each worker, or one in all, whose owner hands connections on.
         let shared = bound.len() < threads;
-        if let Some(first) = bound.first() {
-            let endpoint = Listening { tls: endpoint.has_tls, endpoint: first.endpoint().clone() };
-            self.endpoints.push(endpoint);
-        }
+        let tls = endpoint.has_tls;
+        let endpoints = bound.first().map(|bound| bound.endpoints()).unwrap_or_default();
+        self.endpoints.extend(endpoints.into_iter().map(|endpoint| Listening { tls, endpoint }));
         for (number, bound) in bound.into_iter().enumerate() {
             // Unix sockets and in-memory listeners of several endpoints start at different workers.
             let owner = if shared { (site + number) % threads } else { number };
