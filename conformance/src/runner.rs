@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use falconry_fixtures::{Level, Meta, Protocol};
+use falconry_wire::h2::ErrorCode;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::Instant;
@@ -17,7 +18,7 @@ use crate::passive::{Findings, Watch};
 use crate::play::play;
 use crate::probe::{Miss, MissKind, Opening, Probe};
 use crate::registry::Entry;
-use crate::report::{CaseResult, Kind, Measurement, PassResult, Report, Unmet};
+use crate::report::{CaseResult, FirstTry, Kind, Measurement, PassResult, Report, Unmet};
 use crate::stop::Stop;
 use crate::transcript::{Transcript, Way};
 
@@ -283,6 +284,10 @@ struct Attempt {
     findings: Findings,
     /// What the case measured.
     measurements: Vec<Measurement>,
+    /// The error codes of GOAWAYs, each once.
+    goaways: Vec<ErrorCode>,
+    /// What the try before gave, if this is a second one.
+    first: Option<FirstTry>,
     /// Whether more patience might have given another verdict.
     in_doubt: bool,
     took: Duration,
@@ -342,7 +347,8 @@ async fn try_again_alone(
         let Some(again) = settings.stop.before(again).await else { return };
         let same = again.judgement.verdict == attempt.judgement.verdict;
         confirmed = if same { confirmed + 1 } else { 0 };
-        *attempt = again;
+        let Judgement { verdict, reason } = std::mem::replace(attempt, again).judgement;
+        attempt.first = Some(FirstTry { verdict, reason });
     }
 }
 
@@ -356,6 +362,8 @@ async fn guarded(pass: &Pass, entry: &Rc<Entry>, patience: Duration) -> Attempt 
         connections: Vec::new(),
         findings: Findings::default(),
         measurements: Vec::new(),
+        goaways: Vec::new(),
+        first: None,
         in_doubt: false,
         took: Duration::ZERO,
     });
@@ -371,8 +379,16 @@ async fn attempt(pass: &Pass, entry: &Entry, patience: Duration) -> Attempt {
         let lacks: Vec<_> = lacks.iter().map(|need| format!("`{need}`")).collect();
         let reason = format!("the target does not offer {}", lacks.join(" and "));
         let judgement = Judgement::new(Verdict::Skip, reason);
-        let (connections, findings) = (Vec::new(), Findings::default());
-        return Attempt { judgement, connections, findings, measurements, in_doubt: false, took };
+        return Attempt {
+            judgement,
+            connections: Vec::new(),
+            findings: Findings::default(),
+            measurements,
+            goaways: Vec::new(),
+            first: None,
+            in_doubt: false,
+            took,
+        };
     }
     let (judgement, mut connections, timed_out) = match entry {
         Entry::Data(case) => match play(case, &*pass.dial, &pass.values, patience).await {
@@ -395,6 +411,7 @@ async fn attempt(pass: &Pass, entry: &Entry, patience: Duration) -> Attempt {
     };
     let poor = !matches!(judgement.verdict, Verdict::Pass | Verdict::Note | Verdict::Skip);
     let findings = Findings::of(pass.protocol, &connections, is_tls(pass));
+    let goaways = goaways(&connections);
     if judgement.verdict.is_remarkable() {
         connections.iter_mut().for_each(Transcript::forget_messages);
     } else {
@@ -402,7 +419,19 @@ async fn attempt(pass: &Pass, entry: &Entry, patience: Duration) -> Attempt {
         connections = Vec::new();
     }
     let in_doubt = timed_out && poor;
-    Attempt { judgement, connections, findings, measurements, in_doubt, took }
+    let first = None;
+    Attempt { judgement, connections, findings, measurements, goaways, first, in_doubt, took }
+}
+
+/// The error codes of all GOAWAYs that came, each once.
+fn goaways(connections: &[Transcript]) -> Vec<ErrorCode> {
+    let mut codes = Vec::new();
+    for goaway in connections.iter().filter_map(Transcript::h2).flat_map(|h2| &h2.seen.goaways) {
+        if !codes.contains(&goaway.code) {
+            codes.push(goaway.code);
+        }
+    }
+    codes
 }
 
 /// GET of the root works: without that nothing can be judged.
@@ -462,8 +491,14 @@ fn case_result(entry: &Entry, attempt: Attempt) -> CaseResult {
         Entry::Code(_) => Kind::Code,
         Entry::Passive(_) => Kind::Passive,
     };
-    let Attempt { judgement, connections, measurements, took, .. } = attempt;
-    CaseResult { measurements, ..result_of(entry.meta(), kind, judgement, connections, took) }
+    let Attempt { judgement, connections, measurements, goaways, first: first_try, took, .. } =
+        attempt;
+    CaseResult {
+        measurements,
+        goaways,
+        first_try,
+        ..result_of(entry.meta(), kind, judgement, connections, took)
+    }
 }
 
 fn rule_results(watch: &Watch, protocol: Protocol, chosen: &[&Entry]) -> Vec<CaseResult> {

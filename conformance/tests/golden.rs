@@ -8,12 +8,12 @@ use falconry_conformance::Verdict;
 use falconry_conformance::known::{self, Known};
 use falconry_conformance::pass::Transport;
 use falconry_conformance::report::{
-    CaseResult, Kind, Measurement, PassResult, Report, Unmet, write_json, write_junit,
+    CaseResult, FirstTry, Kind, Measurement, PassResult, Report, Unmet, write_json, write_junit,
     write_markdown, write_terminal,
 };
 use falconry_conformance::transcript::{End, Piece, Transcript, Way};
 use falconry_fixtures::{Level, Protocol};
-use falconry_wire::h2::{PREFACE, RawFrame};
+use falconry_wire::h2::{ErrorCode, PREFACE, RawFrame};
 
 fn check(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -105,7 +105,14 @@ fn report() -> Report {
     let mended = Known { verdict: Verdict::Warn, reason: None };
     let cases = vec![
         case("h1.chunked.broken", Verdict::Broken, "cannot connect: refused"),
-        CaseResult { kind: Kind::Code, ..case("h1.chunked.pass", Verdict::Pass, "") },
+        CaseResult {
+            kind: Kind::Code,
+            first_try: Some(FirstTry {
+                verdict: Verdict::Fail,
+                reason: Some("expected 200 close, got nothing open".into()),
+            }),
+            ..case("h1.chunked.pass", Verdict::Pass, "")
+        },
         CaseResult {
             lacks: vec!["echo".into()],
             ..case("h1.chunked.skip", Verdict::Skip, "the target does not offer `echo`")
@@ -157,6 +164,7 @@ fn http2() -> Report {
         level: Level::Hardening,
         kind: Kind::Code,
         measurements: vec![Measurement { what: "resets until stopped".into(), number }],
+        goaways: vec![ErrorCode::NO_ERROR, ErrorCode::ENHANCE_YOUR_CALM],
         connections: vec![connection_of_http2()],
         ..case("h2.abuse.resets", Verdict::Fail, "expected goaway close, got 1=200 alive open")
     };
@@ -278,6 +286,32 @@ fn known_deviations_are_as_approved() {
         "known.toml",
         &known::write(&report.cases, &report.cases.iter().filter_map(known).collect()),
     );
+}
+
+#[test]
+fn second_tries_are_told_with_the_cases_that_they_changed() {
+    let tried = |count: usize, before: Verdict| {
+        let first_try = Some(FirstTry { verdict: before, reason: None });
+        let result = |at| CaseResult {
+            first_try: first_try.clone(),
+            ..case(&format!("h1.z.{at}"), Verdict::Fail, "")
+        };
+        let cases = (0..count).map(result).collect();
+        write_terminal(&Report { cases, ..report() }, false)
+    };
+    assert!(!tried(0, Verdict::Pass).contains("second try"));
+    for (count, before, words) in [
+        (
+            1,
+            Verdict::Fail,
+            "1 case had a second try, alone and with doubled waits, after a timeout or a failed connection: nothing changed.",
+        ),
+        (2, Verdict::Warn, "connection: h1.z.0, h1.z.1 came out otherwise."),
+        (9, Verdict::Warn, "connection: h1.z.0, h1.z.1, h1.z.2 and 6 others came out otherwise."),
+    ] {
+        let text = tried(count, before);
+        assert!(text.contains(words), "{text}");
+    }
 }
 
 #[test]

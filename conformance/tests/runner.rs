@@ -11,12 +11,13 @@ use falconry_conformance::dial::{Dial, Dialing};
 use falconry_conformance::known::Known;
 use falconry_conformance::probe::{MissKind, Probe};
 use falconry_conformance::registry::Entry;
-use falconry_conformance::report::{Report, write_terminal};
+use falconry_conformance::report::{CaseResult, Report, write_terminal};
 use falconry_conformance::runner::{Settings, run};
 use falconry_conformance::{Stop, Verdict};
-use falconry_fixtures::{Loader, Values};
+use falconry_fixtures::{Loader, Protocol, Values};
 use falconry_transport::Stream;
 use falconry_transport::memory::{MemoryOptions, pair};
+use falconry_wire::h2::ErrorCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_local;
 
@@ -84,6 +85,10 @@ fn what_timed_out_is_judged_again_with_doubled_waits() {
     let report = run_on(late, &entries, &Settings::default());
     assert_eq!(report.exit_code(), 0, "{:?}", report.cases);
     assert!(report.took >= Duration::from_secs(1));
+    let first = report.cases[0].first_try.as_ref().unwrap();
+    assert_eq!(first.verdict, Verdict::Fail);
+    assert_eq!(first.reason.as_deref(), Some("expected 200 close, got open"));
+    assert_eq!(report.cases[1].first_try, None);
 }
 
 /// A decent server that has the run ended by its connection of that number, from 0, and leaves that one without an answer.
@@ -133,6 +138,21 @@ fn an_interrupted_run_reports_what_was_judged_by_then() {
         assert_eq!(unplayed, [3 - judged, 3], "{last}");
         assert_eq!((report.exit_code(), report.took), (130, Duration::ZERO), "{last}");
     }
+}
+
+#[test]
+fn codes_of_goaway_are_kept_of_cases_that_pass() {
+    let all = falconry_conformance::registry::load(None).unwrap();
+    let report = support::on_virtual_time(async || {
+        let chosen: Vec<_> =
+            all.iter().filter(|entry| entry.id().starts_with("h2.ping.")).collect();
+        let subject = support::reference(Protocol::H2, MemoryOptions::default());
+        run(subject, &Settings::default(), &chosen, &all).await
+    });
+    let has_code = |case: &&CaseResult| case.goaways == [ErrorCode::FRAME_SIZE_ERROR];
+    let case = report.cases.iter().find(has_code).expect("a PING of another length");
+    assert_eq!(case.verdict, Verdict::Pass);
+    assert!(case.connections.is_empty());
 }
 
 #[test]

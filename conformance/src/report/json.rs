@@ -112,6 +112,9 @@ struct Case<'a> {
     measurements: Vec<Measured<'a>>,
     lacks: &'a [String],
     examples: &'a [String],
+    goaways: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_try: Option<First<'a>>,
     took_ms: u64,
     connections: Vec<Connection>,
 }
@@ -119,6 +122,12 @@ struct Case<'a> {
 #[derive(Serialize)]
 struct BesideVerdict<'a> {
     target: &'a str,
+    verdict: Verdict,
+    reason: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct First<'a> {
     verdict: Verdict,
     reason: Option<&'a str>,
 }
@@ -179,6 +188,11 @@ fn case<'a>(case: &'a CaseResult, report: &'a Report) -> Case<'a> {
         measurements: case.measurements.iter().map(measured).collect(),
         lacks: &case.lacks,
         examples: &case.examples,
+        goaways: case.goaways.iter().map(ToString::to_string).collect(),
+        first_try: case
+            .first_try
+            .as_ref()
+            .map(|first| First { verdict: first.verdict, reason: first.reason.as_deref() }),
         took_ms: millis(case.took),
         connections: case.connections.iter().map(connection).collect(),
     }

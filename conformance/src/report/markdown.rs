@@ -42,6 +42,9 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
         report.version,
         report.took.as_secs_f64()
     )?;
+    if let Some(second_tries) = report.second_tries_sentence() {
+        writeln!(text, "{}.\n", plain(&second_tries))?;
+    }
     if let Some(interrupted) = report.interrupted_sentence() {
         writeln!(text, "{interrupted}.\n")?;
     }

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use falconry_fixtures::{Level, Protocol};
+use falconry_wire::h2::ErrorCode;
 
 pub use json::write_json;
 pub use junit::write_junit;
@@ -129,10 +130,23 @@ pub struct CaseResult {
     pub known: Option<Known>,
     /// What became of it with the second target.
     pub beside: Option<BesideResult>,
+    /// The error codes of the GOAWAYs that it received, each once, as they came.
+    pub goaways: Vec<ErrorCode>,
+    /// What the first try gave, where a timeout or a failed connection led to a second one, whose verdict this is.
+    pub first_try: Option<FirstTry>,
     /// What happened on its connections.
     pub connections: Vec<Transcript>,
     /// How long it took.
     pub took: Duration,
+}
+
+/// What the first of two tries gave.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FirstTry {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// One sentence that explains it; `None` for a plain pass.
+    pub reason: Option<String>,
 }
 
 /// What became of a case with the second target.
@@ -187,6 +201,8 @@ impl Default for CaseResult {
             examples: Vec::new(),
             known: None,
             beside: None,
+            goaways: Vec::new(),
+            first_try: None,
             connections: Vec::new(),
             took: Duration::ZERO,
         }
@@ -308,6 +324,34 @@ impl Report {
         self.interrupted.then(|| format!("Interrupted: this is what was judged by then{missing}"))
     }
 
+    /// What second tries changed, in a sentence without its full stop.
+    fn second_tries_sentence(&self) -> Option<String> {
+        let tried: Vec<_> = self.cases.iter().filter(|case| case.first_try.is_some()).collect();
+        let other = |case: &&&CaseResult| {
+            case.first_try.as_ref().is_some_and(|first| first.verdict != case.verdict)
+        };
+        let changed: Vec<_> = tried.iter().filter(other).map(|case| case.key()).collect();
+        let cases = match tried.len() {
+            0 => return None,
+            1 => "1 case".to_owned(),
+            count => format!("{count} cases"),
+        };
+        let changed = match changed.get(..NAMED) {
+            _ if changed.is_empty() => "nothing changed".to_owned(),
+            Some(first) if changed.len() > NAMED => {
+                format!(
+                    "{} and {} others came out otherwise",
+                    first.join(", "),
+                    changed.len() - NAMED
+                )
+            }
+            _ => format!("{} came out otherwise", changed.join(", ")),
+        };
+        Some(format!(
+            "{cases} had a second try, alone and with doubled waits, after a timeout or a failed connection: {changed}"
+        ))
+    }
+
     /// The known deviations that are gone. Of a passive rule, traffic cut short cannot tell.
     fn mended(&self) -> impl Iterator<Item = &CaseResult> {
         let is_whole = |case: &&CaseResult| !self.interrupted || case.kind != Kind::Passive;
@@ -403,3 +447,6 @@ impl Report {
         topics
     }
 }
+
+/// Cases named in one sentence, at most.
+const NAMED: usize = 3;

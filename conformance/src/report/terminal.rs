@@ -216,6 +216,9 @@ impl Page {
         self.line("");
         self.line(format!("{counts} in {:.1} s.", report.took.as_secs_f64()));
         self.unspoken(report);
+        if let Some(second_tries) = report.second_tries_sentence() {
+            self.line(format!("{second_tries}."));
+        }
         let known = report.cases.iter().filter(|case| case.is_known()).count();
         if known > 0 {
             self.line(format!("{known} of them known from the baseline file."));
