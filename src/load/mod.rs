@@ -23,6 +23,7 @@ use falconry_loadgen::report::progress::{Goal, View};
 use falconry_loadgen::report::watch::Watch;
 use falconry_loadgen::report::{Lane, Manifest, Report};
 use falconry_loadgen::run::{self, Job, RunError, Stop};
+use falconry_loadgen::sample::Sampler;
 use falconry_loadgen::{clock, sample, stats};
 
 pub(crate) use args::{LoadArgs, ReportArgs};
@@ -66,6 +67,10 @@ struct Contest {
 }
 
 fn load(args: &LoadArgs) -> Result<u8, Refusal> {
+    if let Some(process) = args.pid {
+        // Said before anything is opened or printed; the run looks it up for itself.
+        Sampler::new(process).map_err(|fault| Refusal::usage(fault.to_string()))?;
+    }
     let cores = available_parallelism().map_or(1, usize::from);
     let subjects = subjects(args, cores)?;
     let contests = contests(args, &subjects, cores)?;
