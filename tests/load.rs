@@ -227,6 +227,18 @@ fn a_target_that_is_not_there_is_named_with_its_error() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_is_not_there_is_told_before_anything_else() {
+    let target = Target::start();
+    // Above the largest number that Linux gives.
+    let output = load(&[&target.url, "--pid", "1073741824", "-d", "1h", "--no-tui"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr), "falconry: there is no process 1073741824 (--pid)\n");
+    assert_eq!(text(&output.stdout), "");
+    assert_eq!(target.end(), (0, 0));
+}
+
+#[test]
 fn files_hold_what_they_are_named_for() {
     let (target, dir) = (Target::start(), dir("files"));
     let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();

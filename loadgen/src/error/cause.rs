@@ -222,6 +222,7 @@ impl From<TlsError> for Cause {
             TlsError::Closed => Self::Closed,
             TlsError::Alert(alert) => Self::Alert(alert.into()),
             TlsError::Certificate(error) => Self::Certificate(error.into()),
+            TlsError::AuthorityCertificate => Self::Certificate(CertificateFault::Authority),
             TlsError::Io(error) => of_transport(&error),
             _ => Self::TlsProtocol,
         }
