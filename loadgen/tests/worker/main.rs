@@ -6,12 +6,14 @@
 //! | `runs` | runs as they should be, and servers that are not |
 //! | `accounts` | every planned request ends once, in its place |
 //! | `blocked` | connections on which something does not go on |
+//! | `samples` | requests one by one |
 //! | `secure` | over TLS |
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
 mod accounts;
 mod blocked;
 mod runs;
+mod samples;
 mod secure;
 mod support;
 #[path = "../virtual_time/mod.rs"]
