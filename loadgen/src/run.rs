@@ -503,3 +503,34 @@ const HEAD_START: Duration = Duration::from_millis(2);
 const LOOK: Duration = Duration::from_millis(250);
 /// Requests that may wait for the observer: about 100 MiB, some seconds of a fast target.
 const MOST_WAITING: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Cause, Phase};
+    use crate::record::Lost;
+
+    #[test]
+    fn what_the_observer_is_too_slow_for_is_left_out_and_counted() {
+        let failure = Failure { phase: Phase::FirstByte, cause: Cause::Timeout };
+        let lost = Lost {
+            number: 0,
+            planned: 0,
+            free: None,
+            written: None,
+            first: None,
+            at: 0,
+            failure,
+            request: 0,
+            new: None,
+        };
+        // A batch begun is a batch kept.
+        let batch = vec![Ended::Failed(lost); 1000];
+        let backlog = Backlog::default();
+        let kept = (0..2000).filter(|_| backlog.takes(&batch)).count();
+        assert_eq!(kept, 1049);
+        assert_eq!(backlog.missed.load(Relaxed), 951_000);
+        backlog.shown(&batch);
+        assert!(backlog.takes(&batch) && !backlog.takes(&batch));
+    }
+}

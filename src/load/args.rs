@@ -102,7 +102,7 @@ pub(crate) struct LoadArgs {
 
     #[command(flatten)]
     pub(super) report: ReportArgs,
-    /// Write a row for each measured request that ended, while it runs (TSV)
+    /// Write a row for each request, tab-separated (docs/load-report.md)
     #[arg(long, value_name = "FILE", help_heading = REPORTS)]
     pub(super) samples: Option<PathBuf>,
 
