@@ -68,6 +68,6 @@ fn merge(args: &MergeArgs) -> Result<u8, Refusal> {
         comparisons: Vec::new(),
         expectations,
     };
-    deliver(&args.report, &report)?;
+    deliver(&args.report, &report, false)?;
     Ok(stats::exit_code(&report))
 }

@@ -110,6 +110,9 @@ pub(crate) struct LoadArgs {
 
     #[command(flatten)]
     pub(super) report: ReportArgs,
+    /// Write a row for each request, tab-separated (docs/load-report.md)
+    #[arg(long, value_name = "FILE", help_heading = REPORTS)]
+    pub(super) samples: Option<PathBuf>,
 
     /// Send one of several shares of the load: 1/3, 2/3 or 3/3
     #[arg(long, value_name = "I/N", value_parser = shard, help_heading = SHARDS)]

@@ -10,6 +10,7 @@ pub mod junit;
 pub mod lines;
 pub mod live;
 pub mod progress;
+pub mod samples;
 pub mod terminal;
 pub mod watch;
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::clock::Nanos;
 use crate::error::{Cause, Failure, Phase};
 use crate::plan::Planned;
-use crate::record::{Opened, Options, Recorder, SLICE, Sample, Violation};
+use crate::record::{Lost, Opened, Options, Recorder, SLICE, Sample, Violation};
 
 /// Something that a worker tells its recorder.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +54,13 @@ fn recording(
     events: impl Iterator<Item = (Nanos, Event)>,
     unsent: u64,
 ) -> Recording {
-    let mut recorder =
-        Recorder::new(Options { measured_from: FROM, measured_to: to, open_loop, requests: 3 });
+    let mut recorder = Recorder::new(Options {
+        measured_from: FROM,
+        measured_to: to,
+        open_loop,
+        requests: 3,
+        samples: false,
+    });
     let mut recording = Recording::default();
     for (at, event) in events {
         // As the worker's tick does.
@@ -88,6 +93,7 @@ fn tell(recorder: &mut Recorder, at: Nanos, event: Event, to: Option<Nanos>) {
             let first = written + service / 2;
             let free = planned + wait / 3;
             let sample = Sample {
+                number: 0,
                 planned,
                 free,
                 written,
@@ -102,7 +108,18 @@ fn tell(recorder: &mut Recorder, at: Nanos, event: Event, to: Option<Nanos>) {
         }
         Event::Failure { errno } => {
             let failure = Failure { phase: Phase::Response, cause: Cause::Os(errno) };
-            recorder.failed(failure, at, at >= FROM);
+            let lost = Lost {
+                number: 0,
+                planned: at,
+                free: Some(at),
+                written: Some(at),
+                first: Some(at),
+                at,
+                failure,
+                request: 0,
+                new: Some(false),
+            };
+            recorder.failed(&lost, at >= FROM);
         }
         // Where a number of requests is the end, only those have a time.
         _ if to.is_none() => {}

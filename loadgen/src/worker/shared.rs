@@ -17,7 +17,7 @@ use crate::clock::{Clock, Nanos, nanos};
 use crate::error::{Cause, Failure, Phase};
 use crate::plan::{Planned, Source};
 use crate::protocol::{Answer, Engine, Head, Sink, Ticket};
-use crate::record::{Options, Recorder, Sample};
+use crate::record::{Lost, Options, Recorder, Sample};
 use crate::request::Mix;
 
 /// Octets a read takes at most: as many as a socket's receive buffer gives at once.
@@ -102,6 +102,7 @@ impl<E: Engine, W: Watch> Shared<E, W> {
                 measured_to: plan.measured_to(),
                 open_loop: plan.is_open_loop(),
                 requests: mix.requests.len(),
+                samples: share.samples,
             }),
             watch,
             prepared,
@@ -148,8 +149,18 @@ impl<E: Engine, W: Watch> Shared<E, W> {
             if let Some(deadline) = self.deadline
                 && now.saturating_sub(planned.at) > deadline
             {
-                let failure = Failure { phase: Phase::Wait, cause: Cause::Deadline };
-                self.recorder.failed(failure, now, planned.measured);
+                let lost = Lost {
+                    number: planned.number,
+                    planned: planned.at,
+                    free: None,
+                    written: None,
+                    first: None,
+                    at: now,
+                    failure: Failure { phase: Phase::Wait, cause: Cause::Deadline },
+                    request: self.pick(planned.number) as usize,
+                    new: None,
+                };
+                self.recorder.failed(&lost, planned.measured);
                 self.source.follow(planned, now);
                 continue;
             }
@@ -386,6 +397,7 @@ impl<W: Watch> Sink for Batch<'_, W> {
         self.see(Seen::Done(ticket));
         let finished = self.now;
         let sample = Sample {
+            number: planned.number,
             planned: planned.at,
             free,
             // A server that answers before it was asked was asked now.
@@ -436,6 +448,6 @@ fn fail(
     now: Nanos,
 ) -> Option<Planned> {
     let flight = flights.take(ticket)?;
-    recorder.failed(Failure { phase: flight.phase(), cause }, now, flight.planned.measured);
+    recorder.failed(&flight.lost(cause, now), flight.planned.measured);
     Some(flight.planned)
 }

@@ -153,6 +153,10 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
         while let Some(slice) = shared.recorder.rolled(now) {
             (self.news)(News::Slice(slice));
         }
+        let ended = shared.recorder.ended();
+        if !ended.is_empty() {
+            (self.news)(News::Ended(ended));
+        }
         (self.news)(News::Until(shared.recorder.told()));
     }
 

@@ -66,6 +66,7 @@ fn a_target_against_itself_has_intervals_about_their_medians() {
             pin: Vec::new(),
             start_at: None,
             process: None,
+            samples: false,
         };
         let lanes = blocks(2, ROUNDS, 1, |_, _| run(&job, &Stop::default(), &mut |_| ()).map(Some));
         let lanes = lanes.unwrap();

@@ -58,6 +58,7 @@ fn go(protocol: Protocol, plan: Plan, ports: &[u16]) -> Result<Recording, RunErr
         pin: Vec::new(),
         start_at: None,
         process: None,
+        samples: false,
     };
     let recording = run(&job, &Stop::default(), &mut |_| ())?;
     balance(&recording);

@@ -140,6 +140,7 @@ fn requests_that_are_pipelined_are_not_all_kept_at_once() {
             connector: Connector::memory(connector),
             thread: 0,
             timeouts: Timeouts::default(),
+            samples: false,
             stop: Stop::default(),
         };
         let largest = Rc::new(Cell::new(0));
