@@ -127,6 +127,13 @@ impl Recorder {
         *self.owed(planned) += 1;
     }
 
+    /// Counts that the server gave a request back.
+    pub fn given_back(&mut self, at: Nanos, measured: bool) {
+        self.passed(at);
+        let tally = if measured { &mut self.tally } else { &mut self.warm_up };
+        tally.counts.put_back += 1;
+    }
+
     /// How many requests of its part were planned and wait to be taken.
     fn owed(&mut self, planned: &Planned) -> &mut u64 {
         if planned.measured { &mut self.owed } else { &mut self.warm_up_owed }

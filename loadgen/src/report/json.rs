@@ -140,6 +140,7 @@ struct CountsJson<'a> {
     answered: u64,
     failed: u64,
     unsent: u64,
+    put_back: u64,
     opened: u64,
     received: u64,
     sent: u64,
@@ -151,13 +152,15 @@ struct CountsJson<'a> {
 }
 
 fn counts(counts: &Counts) -> CountsJson<'_> {
-    let Counts { planned, answered, failed, unsent, opened, received, sent, content, .. } = *counts;
+    let Counts { planned, answered, failed, unsent, put_back, .. } = *counts;
+    let Counts { opened, received, sent, content, .. } = *counts;
     let failures = counts.failures.iter().map(|(class, count)| (class.name(), *count));
     CountsJson {
         planned,
         answered,
         failed,
         unsent,
+        put_back,
         opened,
         received,
         sent,

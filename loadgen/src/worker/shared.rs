@@ -432,6 +432,7 @@ impl<W: Watch> Sink for Batch<'_, W> {
         self.see(Seen::Lost(ticket, None));
         self.source.put_back(flight.planned);
         self.recorder.put_back(&flight.planned);
+        self.recorder.given_back(self.now, flight.planned.measured);
         *self.put_back_at = Some(self.now);
         *self.dry = false;
         // Connections that rest have to be asked again.

@@ -104,6 +104,12 @@ fn requests(counts: &Counts) -> String {
     if counts.unsent > 0 {
         text.push_str(&format!(", {} never sent", units::count(counts.unsent)));
     }
+    if counts.put_back > 0 {
+        text.push_str(&format!(
+            "; {} given back by the server and sent again",
+            units::count(counts.put_back)
+        ));
+    }
     text
 }
 
