@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::H1;
 use crate::error::Cause;
-use crate::protocol::{Announced, Answer, Engine, Head, Sink, Ticket};
+use crate::protocol::{Announced, Answer, BATCH, Engine, Head, Sink, Ticket};
 use crate::request::{Mix, Part, Request, Text};
 
 /// What an engine told.
@@ -310,6 +310,39 @@ fn octets_that_nobody_asked_for_are_an_error() {
     let mut twice = PLAIN.repeat(2).into_bytes();
     assert_eq!(engine.receive(&prepared, &mut twice, &mut out, &mut log), Err(Cause::Surplus));
     assert_eq!(ends(&log.0), [Done(0, 200, 2)]);
+}
+
+#[test]
+fn content_larger_than_a_batch_goes_out_piece_by_piece_and_nothing_between() {
+    let content: String = ('a'..='z').cycle().take(3 * BATCH + 5).collect();
+    let upload = Request { content: fixed(&content), ..request("POST") };
+    let prepared = H1::prepare(&mix(upload), 0).unwrap();
+    for is_answered_early in [false, true] {
+        let mut out = Vec::new();
+        let mut engine = H1::open(&Announced::default(), 3, &mut out);
+        engine.start(&prepared, 0, Ticket(0), &mut out);
+        let mut log = Log::default();
+        let mut sent = Vec::new();
+        while engine.has_more() {
+            assert_eq!((out.len(), engine.capacity()), (BATCH, 0));
+            sent.append(&mut out);
+            if is_answered_early && log.0.is_empty() {
+                // RFC 9112 §9.3: what was begun is still sent to its end, or the connection closed.
+                let mut answer = PLAIN.as_bytes().to_vec();
+                let taken = engine.receive(&prepared, &mut answer, &mut out, &mut log);
+                assert_eq!((taken, engine.in_flight()), (Ok(PLAIN.len()), 0));
+                assert_eq!(ends(&log.0), [Done(0, 200, 2)]);
+                assert!(!engine.is_closing());
+            }
+            engine.proceed(&prepared, &mut out);
+            assert!(!out.is_empty());
+        }
+        sent.append(&mut out);
+        let length = content.len();
+        let head = format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {length}\r\n\r\n");
+        assert!(sent == [head.as_bytes(), content.as_bytes()].concat());
+        assert_eq!(engine.capacity(), if is_answered_early { 3 } else { 2 });
+    }
 }
 
 #[test]
