@@ -131,8 +131,8 @@ impl<E: Engine, W: Watch> Connection<E, W> {
 
     /// Whether the peer has taken nothing for too long of what no request waits for any more.
     ///
-    /// RFC 9112 §9.3: a response may come before its request is sent, which has to go on, or the connection is closed.
-    /// No timeout of a request ends this.
+    /// RFC 9112 §9.3: a server that answers before it has read the content has to read it all the same, or to close. One
+    /// that does neither is ended by no timeout of a request.
     #[inline]
     fn is_forsaken(&mut self, cx: &mut Context<'_>) -> bool {
         if self.unsent.is_empty() || self.engine.in_flight() > 0 {

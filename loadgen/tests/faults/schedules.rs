@@ -93,7 +93,8 @@ impl Schedule {
     fn plan(&self) -> Plan {
         let requests_per_connection = self.requests_per_connection;
         let plan = plan(self.load.clone(), self.connections, self.in_flight);
-        Plan { requests_per_connection, ..plan }
+        // Long enough for a pipeline of slow ones.
+        Plan { requests_per_connection, drain: 60 * SECOND, ..plan }
     }
 
     async fn go(&self, connector: Connector) -> Recording {

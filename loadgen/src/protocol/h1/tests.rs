@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::H1;
 use crate::error::Cause;
-use crate::protocol::{Announced, Answer, Engine, Head, Sink, Ticket};
+use crate::protocol::{Announced, Answer, BATCH, Engine, Head, Sink, Ticket};
 use crate::request::{Mix, Part, Request, Text};
 
 /// What an engine told.
@@ -269,6 +269,46 @@ fn requests_behind_a_close_are_unprocessed() {
 }
 
 #[test]
+fn nothing_is_sent_behind_the_head_of_a_response_that_closes() {
+    // RFC 9112 §9.6; whether all of the response is there is no matter.
+    let prepared = H1::prepare(&mix(request("GET")), 0).unwrap();
+    for head in [
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nab",
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n\r\nun",
+    ] {
+        let (mut out, mut log) = (Vec::new(), Log::default());
+        let mut engine = H1::open(&Announced::default(), 4, &mut out);
+        engine.start(&prepared, 0, Ticket(0), &mut out);
+        engine.start(&prepared, 1, Ticket(1), &mut out);
+        let mut octets = head.as_bytes().to_vec();
+        engine.receive(&prepared, &mut octets, &mut out, &mut log).unwrap();
+        assert!(engine.is_closing(), "{head}");
+        assert_eq!((engine.capacity(), engine.in_flight()), (0, 2), "{head}");
+        engine.end(None, &mut log);
+        assert_eq!(ends(&log.0).len(), 2);
+    }
+}
+
+#[test]
+fn content_that_the_server_does_not_want_is_sent_no_further() {
+    // RFC 9112 §9.5.
+    let upload = Request { content: fixed(&"x".repeat(2 * BATCH)), ..request("POST") };
+    let prepared = H1::prepare(&mix(upload), 0).unwrap();
+    for (status, goes_on) in [("413 Content Too Large", false), ("200 OK", true)] {
+        let (mut out, mut log) = (Vec::new(), Log::default());
+        let mut engine = H1::open(&Announced::default(), 1, &mut out);
+        engine.start(&prepared, 0, Ticket(0), &mut out);
+        let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 2\r\n\r\n");
+        engine.receive(&prepared, &mut head.into_bytes(), &mut out, &mut log).unwrap();
+        assert_eq!(engine.has_more(), goes_on, "{status}");
+        engine.receive(&prepared, &mut b"no".to_vec(), &mut out, &mut log).unwrap();
+        assert_eq!((engine.is_closing(), engine.in_flight()), (true, 0));
+    }
+}
+
+#[test]
 fn nothing_goes_behind_a_request_that_closes() {
     let fields = vec![("connection".into(), fixed("close"))];
     let prepared = H1::prepare(&mix(Request { fields, ..request("GET") }), 0).unwrap();
@@ -310,6 +350,39 @@ fn octets_that_nobody_asked_for_are_an_error() {
     let mut twice = PLAIN.repeat(2).into_bytes();
     assert_eq!(engine.receive(&prepared, &mut twice, &mut out, &mut log), Err(Cause::Surplus));
     assert_eq!(ends(&log.0), [Done(0, 200, 2)]);
+}
+
+#[test]
+fn content_larger_than_a_batch_goes_out_piece_by_piece_and_nothing_between() {
+    let content: String = ('a'..='z').cycle().take(3 * BATCH + 5).collect();
+    let upload = Request { content: fixed(&content), ..request("POST") };
+    let prepared = H1::prepare(&mix(upload), 0).unwrap();
+    for is_answered_early in [false, true] {
+        let mut out = Vec::new();
+        let mut engine = H1::open(&Announced::default(), 3, &mut out);
+        engine.start(&prepared, 0, Ticket(0), &mut out);
+        let mut log = Log::default();
+        let mut sent = Vec::new();
+        while engine.has_more() {
+            assert_eq!((out.len(), engine.capacity()), (BATCH, 0));
+            sent.append(&mut out);
+            if is_answered_early && log.0.is_empty() {
+                // What was begun is sent to its end: the next request goes behind it.
+                let mut answer = PLAIN.as_bytes().to_vec();
+                let taken = engine.receive(&prepared, &mut answer, &mut out, &mut log);
+                assert_eq!((taken, engine.in_flight()), (Ok(PLAIN.len()), 0));
+                assert_eq!(ends(&log.0), [Done(0, 200, 2)]);
+                assert!(!engine.is_closing());
+            }
+            engine.proceed(&prepared, &mut out);
+            assert!(!out.is_empty());
+        }
+        sent.append(&mut out);
+        let length = content.len();
+        let head = format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {length}\r\n\r\n");
+        assert!(sent == [head.as_bytes(), content.as_bytes()].concat());
+        assert_eq!(engine.capacity(), if is_answered_early { 3 } else { 2 });
+    }
 }
 
 #[test]
