@@ -3,8 +3,8 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 fn check(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_falconry")).arg("check").args(arguments).output().unwrap()
@@ -71,6 +71,49 @@ fn a_protocol_that_is_not_spoken_fails_a_run_that_asked_for_it() {
     let output = check(&[&[target.as_str(), "--proto", "h1,h2"][..], &filters].concat());
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stdout).contains("octets of HTTP/1"));
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupt_gives_a_partial_report() {
+    use rustix::process::{Pid, Signal, kill_process};
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let socket = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("held-{code}.sock"));
+        let _ = fs::remove_file(&socket);
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let junit = file(&format!("partial-{code}.xml"), "");
+        let baseline = file(&format!("partial-{code}.toml"), "");
+        let child = Command::new(env!("CARGO_BIN_EXE_falconry"))
+            .args(["check", &format!("unix:{}", socket.display()), "--proto", "h1", "--jobs", "1"])
+            .args(["--filter", "h1.host.missing*", "--timeout", "600s", "--json", "-"])
+            .args([Path::new("--junit"), &junit, Path::new("--write-baseline"), &baseline])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // `GET /` and the first case are answered; the next one waits for an answer that never comes.
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            let response = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            stream.write_all(response.as_bytes()).unwrap();
+        }
+        let (mut held, _) = listener.accept().unwrap();
+        let _ = held.read(&mut [0; 4096]).unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{message}");
+        assert!(message.contains("is left as it was"), "{message}");
+        assert_eq!(fs::read_to_string(baseline).unwrap(), "");
+        assert!(fs::read_to_string(junit).unwrap().contains("run.whole"));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["outcome"], "interrupted");
+        assert_eq!(report["interrupted"], true);
+        assert_eq!(report["cases"].as_array().unwrap().len(), 1, "{report}");
+        assert!(report["passes"][0]["unplayed"].as_u64().unwrap() > 0, "{report}");
+    }
 }
 
 #[test]

@@ -138,6 +138,20 @@ fn an_open_loop_sends_what_its_schedule_says() {
 }
 
 #[test]
+fn sessions_arrive_by_the_rate_and_count_with_all_their_requests() {
+    let target = Target::start();
+    let options = ["-R", "100", "--session", "5", "--think", "10ms", "-n", "100", "--json", "-"];
+    let output = load(&[&[&*target.url][..], &options].concat());
+    ended_well(&output);
+    let report = json(&output);
+    assert_eq!((count(&report, "planned"), count(&report, "answered")), (100, 100));
+    let plan = report["manifest"]["plan"].as_str().unwrap();
+    assert!(plan.contains("100/s for 200ms"), "{plan}");
+    assert!(plan.contains("sessions of 5 requests, 10ms apart"), "{plan}");
+    assert_eq!(target.end().0, 100);
+}
+
+#[test]
 fn options_of_other_generators_are_understood() {
     let target = Target::start();
     for length in [["-d", "250ms"], ["-z", "250ms"], ["-D", "0.25"]] {
@@ -181,6 +195,10 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     refused(&["load", "-n", "5", "-d", "5s"], "cannot be used with");
     refused(&["load", "-n", "100", "-R", "1..100/s for 5s"], "constant rate");
     refused(&["load", "--arrivals", "poisson"], "--rate");
+    refused(&["load", "--session", "5"], "--rate");
+    refused(&["load", "-R", "10", "--session", "0"], "--session");
+    refused(&["load", "-R", "10", "--think", "1s"], "--session");
+    refused(&["load", "-R", "10", "-n", "12", "--session", "5"], "multiple of 5");
     refused(&["load", "--shard", "0/2"], "shares count from 1");
     refused(&["load", "--shard", "1/2"], "one target by one protocol");
     refused(&["load", "--proto", "h4"], "possible values");
@@ -206,6 +224,18 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
 #[cfg(unix)]
 fn a_target_that_is_not_there_is_named_with_its_error() {
     refused(&["load", "unix:/nonexistent.sock", "--no-tui"], "ENOENT");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_is_not_there_is_told_before_anything_else() {
+    let target = Target::start();
+    // Above the largest number that Linux gives.
+    let output = load(&[&target.url, "--pid", "1073741824", "-d", "1h", "--no-tui"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr), "falconry: there is no process 1073741824 (--pid)\n");
+    assert_eq!(text(&output.stdout), "");
+    assert_eq!(target.end(), (0, 0));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use falconry_loadgen::connect::{Connector, Settings, Target};
-use falconry_loadgen::plan::{Arrivals, End, Load, Plan, Schedule, Shard};
+use falconry_loadgen::plan::{Arrivals, End, Load, Plan, Schedule, Session, Shard};
 use falconry_loadgen::protocol::Protocol;
 use falconry_loadgen::record::SLICE;
 use falconry_loadgen::request::{Mix, Request, Text};
@@ -74,7 +74,7 @@ fn threads_count_together() {
 fn slices_are_observed_in_order_and_without_gaps() {
     let server = Witness::Hyper.start(Scheme::Http).unwrap();
     let length = Duration::from_nanos(SLICE * 3);
-    let load = Load::Open(Schedule::constant(40.0, length), Arrivals::Constant);
+    let load = Load::Open(Schedule::constant(40.0, length), Arrivals::Constant, Session::SINGLE);
     let (mut seen, mut looks) = (Vec::new(), 0);
     let job = job(server.address().port(), Protocol::H1, load);
     let recording = run(&job, &Stop::default(), &mut |slice| match slice {

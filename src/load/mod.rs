@@ -2,7 +2,6 @@
 
 mod args;
 mod deliver;
-mod interrupt;
 mod plan;
 mod shard;
 mod subject;
@@ -24,13 +23,14 @@ use falconry_loadgen::report::progress::{Goal, View};
 use falconry_loadgen::report::watch::Watch;
 use falconry_loadgen::report::{Lane, Manifest, Report};
 use falconry_loadgen::run::{self, Job, RunError, Stop};
+use falconry_loadgen::sample::Sampler;
 use falconry_loadgen::{clock, sample, stats};
 
 pub(crate) use args::{LoadArgs, ReportArgs};
 pub(crate) use deliver::deliver;
 
 use crate::cli;
-use interrupt::Interrupt;
+use crate::interrupt::Interrupt;
 use subject::Subject;
 
 /// Why there is no report: a sentence, and the exit code that goes with it.
@@ -67,6 +67,10 @@ struct Contest {
 }
 
 fn load(args: &LoadArgs) -> Result<u8, Refusal> {
+    if let Some(process) = args.pid {
+        // Said before anything is opened or printed; the run looks it up for itself.
+        Sampler::new(process).map_err(|fault| Refusal::usage(fault.to_string()))?;
+    }
     let cores = available_parallelism().map_or(1, usize::from);
     let subjects = subjects(args, cores)?;
     let contests = contests(args, &subjects, cores)?;
@@ -81,7 +85,8 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     raise_descriptor_limit((sockets * ends) as u64).map_err(Refusal::usage)?;
 
     let stop = Stop::default();
-    let interrupt = Interrupt::watch(&stop)
+    let ended = stop.clone();
+    let interrupt = Interrupt::watch(move || ended.set())
         .map_err(|error| Refusal::usage(format!("cannot watch for signals: {error}")))?;
     let started = SystemTime::now();
     let seconds = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();

@@ -43,10 +43,10 @@ pub struct Recorder {
     series: Distributions,
     /// Measured requests by the slice of their plan, less what was handed out.
     planned: Vec<u64>,
-    /// Measured requests that were put back and not taken again.
-    put_back: u64,
+    /// Measured requests that were planned and wait to be taken: put back, or of a session that has begun.
+    owed: u64,
     /// The same of the warm-up.
-    warm_up_put_back: u64,
+    warm_up_owed: u64,
     unsent: u64,
     /// When the last measured request was finished.
     last: Option<Nanos>,
@@ -77,8 +77,8 @@ impl Recorder {
             warm_up: Tally::new(requests),
             series: Distributions::new(),
             planned: Vec::with_capacity(place(length.min(WEEK)) + 1),
-            put_back: 0,
-            warm_up_put_back: 0,
+            owed: 0,
+            warm_up_owed: 0,
             unsent: 0,
             last: None,
             ready: VecDeque::new(),
@@ -88,33 +88,43 @@ impl Recorder {
         recorder
     }
 
-    /// Counts a request that was taken from the plan. One that was put back counts once.
+    /// Counts a request that was taken from the plan. One that was put back counts once. A session counts as planned, with all
+    /// its requests, when it arrives.
     #[inline]
     pub fn planned(&mut self, planned: &Planned) {
-        if planned.again {
-            let waiting = self.waiting(planned);
-            *waiting = waiting.saturating_sub(1);
-            return;
+        if planned.again || planned.brings != 1 {
+            self.counted(planned);
         }
+        let brings = if planned.again { 0 } else { u64::from(planned.brings) };
         if !planned.measured {
-            self.warm_up.counts.planned += 1;
+            self.warm_up.counts.planned += brings;
             return;
         }
         let index = place(planned.at.saturating_sub(self.options.measured_from));
         match self.planned.get_mut(index) {
-            Some(count) => *count += 1,
-            None => self.planned_first(index, 1),
+            Some(count) => *count += brings,
+            None => self.planned_first(index, brings),
         }
+    }
+
+    /// Takes one that was planned before off what is owed, or adds the rest of a session.
+    #[cold]
+    fn counted(&mut self, planned: &Planned) {
+        let owed = self.owed(planned);
+        *owed = match planned.again {
+            false => owed.saturating_add(u64::from(planned.brings)).saturating_sub(1),
+            true => owed.saturating_sub(1),
+        };
     }
 
     /// Counts a request that the server surely did not process and that will be taken from the plan again.
     pub fn put_back(&mut self, planned: &Planned) {
-        *self.waiting(planned) += 1;
+        *self.owed(planned) += 1;
     }
 
-    /// How many requests of its part wait to be taken again.
-    fn waiting(&mut self, planned: &Planned) -> &mut u64 {
-        if planned.measured { &mut self.put_back } else { &mut self.warm_up_put_back }
+    /// How many requests of its part were planned and wait to be taken.
+    fn owed(&mut self, planned: &Planned) -> &mut u64 {
+        if planned.measured { &mut self.owed } else { &mut self.warm_up_owed }
     }
 
     /// Records an answer.
@@ -270,10 +280,10 @@ impl Recorder {
             }
         }
         recording.warm_up = self.warm_up.take();
-        recording.warm_up.unsent += self.warm_up_put_back;
+        recording.warm_up.unsent += self.warm_up_owed;
         recording.warm_up_length = from.min(now);
-        // What was put back and not taken again was planned already.
-        let missed = self.unsent.saturating_sub(self.put_back);
+        // What is owed was planned already.
+        let missed = self.unsent.saturating_sub(self.owed);
         if length == 0 {
             recording.warm_up.planned += missed;
             recording.warm_up.unsent += self.unsent;
@@ -449,7 +459,7 @@ mod tests {
     }
 
     fn plan(at: Nanos, measured: bool) -> Planned {
-        Planned { at, number: 0, measured, again: false }
+        Planned { at, number: 0, measured, again: false, brings: 1 }
     }
 
     /// Planned 2 ms, with a free connection 1.6 ms, written 1 ms, begun half a millisecond before it was finished.

@@ -78,7 +78,13 @@ fn tell(recorder: &mut Recorder, at: Nanos, event: Event, to: Option<Nanos>) {
             let written = at.saturating_sub(service);
             let planned = written.saturating_sub(wait);
             let measured = (FROM..to.unwrap_or(END)).contains(&planned);
-            recorder.planned(&Planned { at: planned, number: 0, measured, again: false });
+            recorder.planned(&Planned {
+                at: planned,
+                number: 0,
+                measured,
+                again: false,
+                brings: 1,
+            });
             let first = written + service / 2;
             let free = planned + wait / 3;
             let sample = Sample {

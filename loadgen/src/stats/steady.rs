@@ -127,7 +127,7 @@ impl Findings {
 fn is_constant(load: &Load) -> bool {
     match load {
         Load::Closed(_) => true,
-        Load::Open(schedule, _) => {
+        Load::Open(schedule, ..) => {
             let first = schedule.pieces.first().map(|piece| piece.from);
             schedule.pieces.iter().all(|piece| piece.from == piece.to && Some(piece.from) == first)
         }
@@ -258,7 +258,7 @@ fn mean(points: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Arrivals, Piece, Schedule};
+    use crate::plan::{Arrivals, Piece, Schedule, Session};
     use crate::random::Random;
     use crate::stats::synthetic::{self, Part};
 
@@ -387,7 +387,7 @@ mod tests {
         assert_eq!(judged(&parts[..19]), Findings::default());
         let piece = |from, to| Piece { from, to, length: Duration::from_secs(10) };
         let schedule = Schedule { pieces: vec![piece(10.0, 10.0), piece(10.0, 20.0)] };
-        let load = Load::Open(schedule, Arrivals::Constant);
+        let load = Load::Open(schedule, Arrivals::Constant, Session::SINGLE);
         assert_eq!(judge(&synthetic::recording(&parts, true), &load), Findings::default());
     }
 

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     fn planned(number: u64) -> Planned {
-        Planned { at: 0, number, measured: true, again: false }
+        Planned { at: 0, number, measured: true, again: false, brings: 1 }
     }
 
     #[test]

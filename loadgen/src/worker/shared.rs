@@ -150,6 +150,7 @@ impl<E: Engine, W: Watch> Shared<E, W> {
             {
                 let failure = Failure { phase: Phase::Wait, cause: Cause::Deadline };
                 self.recorder.failed(failure, now, planned.measured);
+                self.source.follow(planned, now);
                 continue;
             }
             return Some(planned);
@@ -235,6 +236,14 @@ impl<E: Engine, W: Watch> Shared<E, W> {
         }
     }
 
+    /// Has nothing taken any more: not even what was handed out and not started.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+        for number in 0..self.slots.len() {
+            self.take_back(number as u32);
+        }
+    }
+
     /// Whether all that was planned was taken and is over.
     pub(super) fn is_over(&self) -> bool {
         (self.dry || self.ended) && self.handed == 0 && self.flights.is_empty()
@@ -251,7 +260,13 @@ impl<E: Engine, W: Watch> Shared<E, W> {
     /// Records that a request failed.
     pub(super) fn fail(&mut self, ticket: Ticket, cause: Cause, now: Nanos) {
         self.progress = now;
-        fail(&mut self.flights, &mut self.recorder, ticket, cause, now);
+        let Some(planned) = fail(&mut self.flights, &mut self.recorder, ticket, cause, now) else {
+            return;
+        };
+        if self.source.follow(planned, now) {
+            self.dry = false;
+            self.steward.notify_one();
+        }
     }
 
     /// Tells the watch.
@@ -320,6 +335,16 @@ impl<W: Watch> Batch<'_, W> {
         self.watch.see(self.eye, seen, self.recorder);
     }
 
+    /// Goes on with the session of a request that has ended.
+    #[inline]
+    fn follow(&mut self, planned: Planned) {
+        if self.source.follow(planned, self.now) {
+            *self.dry = false;
+            // Others may rest while this connection closes, or its user thinks.
+            self.steward.notify_one();
+        }
+    }
+
     /// Whether a request was told that it is whole, or failed.
     #[inline]
     pub(super) fn has_ended(&self) -> bool {
@@ -373,6 +398,7 @@ impl<W: Watch> Sink for Batch<'_, W> {
             new,
         };
         self.recorder.answered(&sample, planned.measured);
+        self.follow(planned);
         self.answers += 1;
         if self.answers.is_multiple_of(ANSWERS_A_CLOCK) {
             self.now = self.clock.now();
@@ -383,7 +409,9 @@ impl<W: Watch> Sink for Batch<'_, W> {
     fn failed(&mut self, ticket: Ticket, cause: Cause) {
         self.has_failed = true;
         self.see(Seen::Lost(ticket, Some(cause)));
-        fail(self.flights, self.recorder, ticket, cause, self.now);
+        if let Some(planned) = fail(self.flights, self.recorder, ticket, cause, self.now) {
+            self.follow(planned);
+        }
     }
 
     #[cold]
@@ -399,7 +427,15 @@ impl<W: Watch> Sink for Batch<'_, W> {
     }
 }
 
-fn fail(flights: &mut Flights, recorder: &mut Recorder, ticket: Ticket, cause: Cause, now: Nanos) {
-    let Some(flight) = flights.take(ticket) else { return };
+/// Records that a request failed, if it is in flight, and gives its plan.
+fn fail(
+    flights: &mut Flights,
+    recorder: &mut Recorder,
+    ticket: Ticket,
+    cause: Cause,
+    now: Nanos,
+) -> Option<Planned> {
+    let flight = flights.take(ticket)?;
     recorder.failed(Failure { phase: flight.phase(), cause }, now, flight.planned.measured);
+    Some(flight.planned)
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use falconry_loadgen::plan::{Arrivals, End, Load, Plan, Schedule, Shard};
+use falconry_loadgen::plan::{Arrivals, End, Load, Plan, Schedule, Session, Shard};
 use falconry_loadgen::protocol::Engine;
 use falconry_loadgen::record::Recording;
 use falconry_loadgen::worker::pace::Pacer;
@@ -46,7 +46,7 @@ pub(crate) fn count(count: u64) -> Load {
 /// At rates of 500/s and 50/s all planned times are whole milliseconds. Virtual time goes by these, so that the generator
 /// has no lag.
 pub(crate) fn rate(per_sec: f64, length: Duration) -> Load {
-    Load::Open(Schedule::constant(per_sec, length), Arrivals::Constant)
+    Load::Open(Schedule::constant(per_sec, length), Arrivals::Constant, Session::SINGLE)
 }
 
 /// Runs a worker to its end; every planned request is answered, failed or was never sent.

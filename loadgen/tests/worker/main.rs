@@ -7,12 +7,14 @@
 //! | `accounts` | every planned request ends once, in its place |
 //! | `blocked` | connections on which something does not go on |
 //! | `secure` | over TLS |
+//! | `sessions` | users who send one request behind the other |
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
 mod accounts;
 mod blocked;
 mod runs;
 mod secure;
+mod sessions;
 mod support;
 #[path = "../virtual_time/mod.rs"]
 mod virtual_time;

@@ -177,6 +177,11 @@ impl Engine for H1 {
                 if self.tunnel {
                     return Ok(input.len());
                 }
+                // RFC 9112 §9.2: line ends that nobody asked for may be dropped, and nothing else.
+                if let Some(len) = line_ends(rest) {
+                    at += len;
+                    break;
+                }
                 self.understood = at;
                 return Err(Cause::Surplus);
             };
@@ -223,6 +228,13 @@ impl Engine for H1 {
     fn is_closing(&self) -> bool {
         self.closing
     }
+}
+
+/// The length of all whole line ends, if there is nothing else but the begin of one more.
+fn line_ends(octets: &[u8]) -> Option<usize> {
+    let (pairs, rest) = octets.as_chunks();
+    let is_all = pairs.iter().all(|pair| pair == b"\r\n") && matches!(rest, [] | [b'\r']);
+    is_all.then_some(2 * pairs.len())
 }
 
 /// How far a step came.
