@@ -298,7 +298,11 @@ fn file(directory: &Path, name: &str) -> Result<String, Unusable> {
         if !about.is_file() {
             return Err(Fault::NoFile);
         }
+        if about.len() > LARGEST {
+            return Err(Fault::Large);
+        }
         let mut octets = Vec::new();
+        // It may grow meanwhile, or tell no length.
         let file = fs::File::open(&path).map_err(Fault::Io)?;
         file.take(LARGEST + 1).read_to_end(&mut octets).map_err(Fault::Io)?;
         if octets.len() as u64 > LARGEST {

@@ -78,7 +78,7 @@ fn card(at: usize, lane: &Lane) -> Markup {
                 @if let Some(steady) = summary.verdict.steady {
                     (fact("Steady", &html! { @if steady { "yes" } @else { b.odd { "no" } } }))
                 }
-                (fact("Per CPU second", &html! { (units::number(summary.per_cpu)) }))
+                (fact("Answers per CPU second", &html! { (units::number(summary.per_cpu)) }))
             }
         }
     }

@@ -359,7 +359,7 @@ fn what_cannot_be_compared_is_named() {
     let comparison = &mut report.comparisons[0];
     comparison.missing = comparison.ratios.drain(..).map(|ratio| ratio.figure).collect();
     let page = Page::of(&report);
-    assert!(page.text.contains("Not compared: rate, p50, p99, requests per CPU second;"));
+    assert!(page.text.contains("Not compared: rate, p50, p99, answers per CPU second;"));
     assert!(page.text.contains("There is nothing to compare."));
     // An interval beside 1 with a p-value that chance explains shows nothing.
     let mut report = full();
@@ -367,8 +367,8 @@ fn what_cannot_be_compared_is_named() {
     let page = Page::of(&report);
     assert!(page.has_row(&[
         "p50",
-        "1.750",
-        "1.710..1.810",
+        "1.75",
+        "1.71..1.81",
         "0.060",
         "no difference that chance does not explain"
     ]));
@@ -421,12 +421,12 @@ fn numbers_in_tables_are_those_of_the_summary() {
     }
     assert!(page.has_row(&[
         "p99",
-        "1.210",
-        "0.940..1.520",
+        "1.21",
+        "0.94..1.52",
         "0.120",
         "no difference that chance does not explain"
     ]));
-    assert!(page.has_row(&["p50", "1.750", "1.710..1.810", "< 0.001", "differs"]));
+    assert!(page.has_row(&["p50", "1.75", "1.71..1.81", "<0.001", "differs"]));
     assert!(page.has_row(&["503", "h1", "12", "0.02%", ""]));
 }
 

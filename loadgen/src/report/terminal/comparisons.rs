@@ -9,8 +9,7 @@ use crate::compare::{Comparison, FEWEST_PAIRS};
 pub(super) fn write(page: &mut Page, names: &Names, comparisons: &[Comparison]) {
     for comparison in comparisons {
         let (base, other) = (names.of(&comparison.base), names.of(&comparison.other));
-        let mut named = comparison.ratios.iter().map(|it| &it.figure).chain(&comparison.missing);
-        let open_loop = named.any(|figure| figure.starts_with(SERVICE));
+        let open_loop = is_open(comparison);
         page.section(&format!("{other} against {base}"));
         let mut rows = vec![
             ["", &format!("{other} / {base}"), "95% interval", "p-value"]
@@ -76,8 +75,14 @@ pub(super) fn write(page: &mut Page, names: &Names, comparisons: &[Comparison]) 
     }
 }
 
+/// Whether the lanes of a comparison ran in an open loop: only then there are two latencies.
+pub(in crate::report) fn is_open(comparison: &Comparison) -> bool {
+    let mut named = comparison.ratios.iter().map(|it| &it.figure).chain(&comparison.missing);
+    named.any(|figure| figure.starts_with(SERVICE))
+}
+
 /// A figure as the tables call it: an open loop has two latencies.
-fn figure(name: &str, open_loop: bool) -> String {
+pub(in crate::report) fn figure(name: &str, open_loop: bool) -> String {
     match name.strip_prefix(SERVICE) {
         Some(quantile) => format!("{} (from send)", clean(quantile)),
         None if open_loop && name.starts_with('p') => format!("{} (from plan)", clean(name)),
@@ -89,11 +94,11 @@ fn figure(name: &str, open_loop: bool) -> String {
 const SERVICE: &str = "service ";
 
 /// Decimals of a ratio: more where two would hide that it is not 1, or not 0.
-fn decimals(ratio: f64) -> usize {
+pub(in crate::report) fn decimals(ratio: f64) -> usize {
     if (ratio - 1.0).abs() < 0.015 || ratio < 0.1 { 4 } else { 2 }
 }
 
 /// A probability.
-fn chance(p: f64) -> String {
+pub(in crate::report) fn chance(p: f64) -> String {
     if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
 }

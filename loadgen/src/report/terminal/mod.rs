@@ -10,6 +10,7 @@ use std::io;
 
 use super::Report;
 use super::units;
+pub(super) use comparisons::{chance, decimals, figure, is_open};
 pub(super) use lane::phase;
 use names::Names;
 pub(super) use page::ascii;
