@@ -263,7 +263,7 @@ struct Attempt {
     findings: Findings,
     /// What the case measured.
     measurements: Vec<Measurement>,
-    /// Whether more patience might have given another verdict.
+    /// Whether more patience, of ours or the target's, might have given another verdict.
     in_doubt: bool,
     took: Duration,
 }
@@ -301,7 +301,7 @@ async fn play_all(
     done.into_iter().map(|(_, attempt)| attempt).collect()
 }
 
-/// Judges what timed out again, one by one and with doubled waits: a busy moment is no fault.
+/// Judges what timed out or took long again, one by one and with doubled waits: a busy moment is no fault.
 ///
 /// When a good number has been confirmed in a row, waiting is evidently not the problem, and the rest
 /// stands as it is; so it does when second tries have taken very long.
@@ -340,6 +340,7 @@ async fn guarded(pass: &Pass, entry: &Rc<Entry>, patience: Duration) -> Attempt 
         took: Duration::ZERO,
     });
     attempt.took = started.elapsed();
+    attempt.in_doubt |= is_poor(&attempt.judgement) && attempt.took > patience / SLOW_PART;
     attempt
 }
 
@@ -373,7 +374,7 @@ async fn attempt(pass: &Pass, entry: &Entry, patience: Duration) -> Attempt {
         }
         Entry::Passive(_) => (Judgement::pass(), Vec::new(), false),
     };
-    let poor = !matches!(judgement.verdict, Verdict::Pass | Verdict::Note | Verdict::Skip);
+    let in_doubt = timed_out && is_poor(&judgement);
     let findings = Findings::of(pass.protocol, &connections, is_tls(pass));
     if judgement.verdict.is_remarkable() {
         connections.iter_mut().for_each(Transcript::forget_messages);
@@ -381,8 +382,11 @@ async fn attempt(pass: &Pass, entry: &Entry, patience: Duration) -> Attempt {
         // What passed needs no proof.
         connections = Vec::new();
     }
-    let in_doubt = timed_out && poor;
     Attempt { judgement, connections, findings, measurements, in_doubt, took }
+}
+
+fn is_poor(judgement: &Judgement) -> bool {
+    !matches!(judgement.verdict, Verdict::Pass | Verdict::Note | Verdict::Skip)
 }
 
 /// GET of the root works: without that nothing can be judged.
@@ -485,6 +489,10 @@ fn result_of(
 /// How a TLS server begins its answer to what is no TLS: content type alert, major version 3
 /// (RFC 8446 §5.1).
 const TLS_ALERT: &[u8] = &[0x15, 0x03];
+
+/// Which part of the patience an attempt may take before a poor verdict is in doubt: where we were slow, a deadline of
+/// the target may have passed.
+const SLOW_PART: u32 = 4;
 
 /// After how many confirmed verdicts in a row nothing more is tried again.
 const CONFIRMED: usize = 16;
