@@ -1,20 +1,16 @@
 //! `falconry check` as its users meet it: exit codes, messages, files.
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
+mod support;
+
 use std::fs;
 use std::io::{Read, Write};
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
+
+use support::{Directory, command, output};
 
 fn check(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_falconry")).arg("check").args(arguments).output().unwrap()
-}
-
-/// A file of this test run.
-fn file(name: &str, text: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::write(&path, text).unwrap();
-    path
+    output(command(&["check"]).args(arguments))
 }
 
 /// Asserts that these arguments are refused with a sentence that holds `word`.
@@ -45,8 +41,8 @@ fn http2_is_checked_in_the_clear_and_over_tls() {
 #[test]
 #[cfg(unix)]
 fn a_protocol_that_is_not_spoken_fails_a_run_that_asked_for_it() {
-    let socket = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("http1.sock");
-    let _ = fs::remove_file(&socket);
+    let dir = Directory::new("http1");
+    let socket = dir.path("socket");
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     // A server of HTTP/1.1 that answers every connection once; it ends with the process.
     std::thread::spawn(move || {
@@ -62,7 +58,7 @@ fn a_protocol_that_is_not_spoken_fails_a_run_that_asked_for_it() {
             let _ = stream.write_all(response);
         }
     });
-    let target = format!("unix:{}", socket.display());
+    let target = format!("unix:{socket}");
     let filters = ["--filter", "h1.host.missing", "--filter", "h2.ping.*"];
     let output = check(&[&[target.as_str()][..], &filters].concat());
     let text = String::from_utf8_lossy(&output.stdout);
@@ -75,9 +71,10 @@ fn a_protocol_that_is_not_spoken_fails_a_run_that_asked_for_it() {
 
 #[test]
 fn bad_arguments_are_refused_with_a_sentence_that_helps() {
-    let caps = file("bad-caps.toml", "ecko = '/echo'");
-    let known = file("bad-known.toml", "[known.'h1.nothing.of-the-kind']\nverdict = 'fail'");
-    let pem = file("bad.pem", "no certificate");
+    let dir = Directory::new("bad-arguments-of-check");
+    let caps = dir.file("caps.toml", "ecko = '/echo'");
+    let known = dir.file("known.toml", "[known.'h1.nothing.of-the-kind']\nverdict = 'fail'");
+    let pem = dir.file("bad.pem", "no certificate");
     refused(&["--filter", "h1.feilds.*"], "did you mean");
     refused(&["--filter", "h1.["], "is no filter");
     refused(&["--level", "perhaps"], "possible values");
@@ -93,11 +90,11 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     refused(&["witness:hypre"], "there is hyper");
     #[cfg(not(feature = "witness"))]
     refused(&["witness:hyper"], "--features witness");
-    refused(&["--caps", caps.to_str().unwrap()], "did you mean echo");
+    refused(&["--caps", &caps], "did you mean echo");
     refused(&["--caps", "/nonexistent.toml"], "/nonexistent.toml");
-    refused(&["--baseline", known.to_str().unwrap()], "is no case");
+    refused(&["--baseline", &known], "is no case");
     refused(&["--cases", "/nonexistent"], "/nonexistent");
-    refused(&["https://localhost:1", "--verify", pem.to_str().unwrap()], "certificate");
+    refused(&["https://localhost:1", "--verify", &pem], "certificate");
 }
 
 #[test]
@@ -107,11 +104,7 @@ fn a_reader_that_goes_away_is_no_error() {
         // A write to a pipe without a reader fails at once.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = Command::new(env!("CARGO_BIN_EXE_falconry"))
-            .args(arguments)
-            .stdout(writer)
-            .output()
-            .unwrap();
+        let output = output(command(arguments).stdout(writer));
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), &*message), (Some(0), ""), "{arguments:?}");
     }
@@ -119,10 +112,7 @@ fn a_reader_that_goes_away_is_no_error() {
 
 #[test]
 fn a_log_filter_that_is_none_is_a_matter_of_usage() {
-    let output = Command::new(env!("CARGO_BIN_EXE_falconry"))
-        .args(["serve", "--log", "=="])
-        .output()
-        .unwrap();
+    let output = output(&mut command(&["serve", "--log", "=="]));
     assert_eq!(output.status.code(), Some(2));
 }
 
@@ -135,9 +125,9 @@ fn a_target_that_is_not_there_is_told_from_failures() {
 
 #[test]
 fn reports_go_to_files_and_to_standard_output() {
-    let junit = file("report.xml", "");
-    let output =
-        check(&["--filter", "h1.dates.*", "--json", "-", "--junit", junit.to_str().unwrap()]);
+    let dir = Directory::new("reports");
+    let junit = dir.path("report.xml");
+    let output = check(&["--filter", "h1.dates.*", "--json", "-", "--junit", &junit]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.starts_with("{\n  \"schema\": 1,"), "{text}");
     assert!(fs::read_to_string(junit).unwrap().contains("<testsuites"));
@@ -145,9 +135,10 @@ fn reports_go_to_files_and_to_standard_output() {
 
 #[test]
 fn one_file_that_cannot_be_written_costs_no_other() {
-    let markdown = file("report.md", "");
+    let dir = Directory::new("unwritable-report");
+    let markdown = dir.path("report.md");
     let arguments = ["--filter", "h1.dates.*", "--json", "/nonexistent/report.json", "--markdown"];
-    let output = check(&[&arguments[..], &[markdown.to_str().unwrap()]].concat());
+    let output = check(&[&arguments[..], &[&*markdown]].concat());
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write /nonexistent"));
     assert!(fs::read_to_string(markdown).unwrap().contains("h1.dates"));
@@ -155,24 +146,21 @@ fn one_file_that_cannot_be_written_costs_no_other() {
 
 #[test]
 fn a_case_of_ones_own_runs_and_becomes_a_known_deviation() {
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("own-cases");
-    fs::create_dir_all(&dir).unwrap();
-    fs::write(
-        dir.join("own.toml"),
+    let (cases, dir) = (Directory::new("own-cases"), Directory::new("own-known"));
+    cases.file(
+        "own.toml",
         "[[case]]\nid = \"own.teapot\"\ntitle = \"a teapot\"\nwhy = \"Tea.\"\nlevel = \"MUST\"\n\
          rfc = [\"RFC 2324 §2.3.2\"]\npass = [\"418 close\"]\n\
          send = \"GET / HTTP/1.1\\r\\nHost: {host}\\r\\nConnection: close\\r\\n\\r\\n\"\n",
-    )
-    .unwrap();
-    let known = file("own-known.toml", "");
-    let (dir, known) = (dir.to_str().unwrap(), known.to_str().unwrap());
-    let arguments = ["--cases", dir, "--filter", "own.teapot"];
+    );
+    let (cases, known) = (&*cases.path(""), &*dir.path("known.toml"));
+    let arguments = ["--cases", cases, "--filter", "own.teapot"];
     let first = check(&[&arguments[..], &["--write-baseline", known]].concat());
     assert_eq!(first.status.code(), Some(1));
     let text = String::from_utf8_lossy(&first.stdout);
     assert!(text.contains("expected 418 close, got 200 close"), "{text}");
     assert!(text.contains("| nc 127.0.0.1"), "{text}");
-    let other = check(&["--cases", dir, "--filter", "h1.dates.*", "--write-baseline", known]);
+    let other = check(&["--cases", cases, "--filter", "h1.dates.*", "--write-baseline", known]);
     assert_eq!(other.status.code(), Some(0));
     assert!(fs::read_to_string(known).unwrap().contains("own.teapot"));
     let second = check(&[&arguments[..], &["--baseline", known]].concat());
