@@ -19,6 +19,8 @@
 mod blocks;
 mod freeze;
 mod generator;
+#[path = "../guard/mod.rs"]
+mod guard;
 mod h1;
 mod h2;
 mod opening;
