@@ -1,20 +1,16 @@
 //! `falconry check` as its users meet it: exit codes, messages, files.
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
+mod support;
+
 use std::fs;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
+
+use support::{Directory, command, output};
 
 fn check(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_falconry")).arg("check").args(arguments).output().unwrap()
-}
-
-/// A file of this test run.
-fn file(name: &str, text: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::write(&path, text).unwrap();
-    path
+    output(command(&["check"]).args(arguments))
 }
 
 /// Asserts that these arguments are refused with a sentence that holds `word`.
@@ -45,8 +41,8 @@ fn http2_is_checked_in_the_clear_and_over_tls() {
 #[test]
 #[cfg(unix)]
 fn a_protocol_that_is_not_spoken_fails_a_run_that_asked_for_it() {
-    let socket = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("http1.sock");
-    let _ = fs::remove_file(&socket);
+    let dir = Directory::new("http1");
+    let socket = dir.path("socket");
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     // A server of HTTP/1.1 that answers every connection once; it ends with the process.
     std::thread::spawn(move || {
@@ -62,7 +58,7 @@ fn a_protocol_that_is_not_spoken_fails_a_run_that_asked_for_it() {
             let _ = stream.write_all(response);
         }
     });
-    let target = format!("unix:{}", socket.display());
+    let target = format!("unix:{socket}");
     let filters = ["--filter", "h1.host.missing", "--filter", "h2.ping.*"];
     let output = check(&[&[target.as_str()][..], &filters].concat());
     let text = String::from_utf8_lossy(&output.stdout);
@@ -77,20 +73,18 @@ fn a_protocol_that_is_not_spoken_fails_a_run_that_asked_for_it() {
 #[cfg(unix)]
 fn an_interrupt_gives_a_partial_report() {
     use rustix::process::{Pid, Signal, kill_process};
+    use support::Running;
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let socket = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("held-{code}.sock"));
-        let _ = fs::remove_file(&socket);
+        let dir = Directory::new(&format!("interrupted-check-{code}"));
+        let socket = dir.path("held");
         let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        let junit = file(&format!("partial-{code}.xml"), "");
-        let baseline = file(&format!("partial-{code}.toml"), "");
-        let child = Command::new(env!("CARGO_BIN_EXE_falconry"))
-            .args(["check", &format!("unix:{}", socket.display()), "--proto", "h1", "--jobs", "1"])
-            .args(["--filter", "h1.host.missing*", "--timeout", "600s", "--json", "-"])
-            .args([Path::new("--junit"), &junit, Path::new("--write-baseline"), &baseline])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let (junit, baseline) = (dir.path("partial.xml"), dir.file("partial.toml", ""));
+        let target = format!("unix:{socket}");
+        let one = ["--proto", "h1", "--jobs", "1", "--filter", "h1.host.missing*"];
+        let reports = ["--json", "-", "--junit", &junit, "--write-baseline", &baseline];
+        let running = Running::start(
+            command(&["check", &target, "--timeout", "600s"]).args(one).args(reports),
+        );
         // `GET /` and the first case are answered; the next one waits for an answer that never comes.
         for _ in 0..2 {
             let (mut stream, _) = listener.accept().unwrap();
@@ -100,9 +94,9 @@ fn an_interrupt_gives_a_partial_report() {
         }
         let (mut held, _) = listener.accept().unwrap();
         let _ = held.read(&mut [0; 4096]).unwrap();
-        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        let pid = Pid::from_raw(i32::try_from(running.id).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = running.end();
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{message}");
         assert!(message.contains("is left as it was"), "{message}");
@@ -118,9 +112,10 @@ fn an_interrupt_gives_a_partial_report() {
 
 #[test]
 fn bad_arguments_are_refused_with_a_sentence_that_helps() {
-    let caps = file("bad-caps.toml", "ecko = '/echo'");
-    let known = file("bad-known.toml", "[known.'h1.nothing.of-the-kind']\nverdict = 'fail'");
-    let pem = file("bad.pem", "no certificate");
+    let dir = Directory::new("bad-arguments-of-check");
+    let caps = dir.file("caps.toml", "ecko = '/echo'");
+    let known = dir.file("known.toml", "[known.'h1.nothing.of-the-kind']\nverdict = 'fail'");
+    let pem = dir.file("bad.pem", "no certificate");
     refused(&["--filter", "h1.feilds.*"], "did you mean");
     refused(&["--filter", "h1.["], "is no filter");
     refused(&["--level", "perhaps"], "possible values");
@@ -136,11 +131,11 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     refused(&["witness:hypre"], "there is hyper");
     #[cfg(not(feature = "witness"))]
     refused(&["witness:hyper"], "--features witness");
-    refused(&["--caps", caps.to_str().unwrap()], "did you mean echo");
+    refused(&["--caps", &caps], "did you mean echo");
     refused(&["--caps", "/nonexistent.toml"], "/nonexistent.toml");
-    refused(&["--baseline", known.to_str().unwrap()], "is no case");
+    refused(&["--baseline", &known], "is no case");
     refused(&["--cases", "/nonexistent"], "/nonexistent");
-    refused(&["https://localhost:1", "--verify", pem.to_str().unwrap()], "certificate");
+    refused(&["https://localhost:1", "--verify", &pem], "certificate");
 }
 
 #[test]
@@ -150,11 +145,7 @@ fn a_reader_that_goes_away_is_no_error() {
         // A write to a pipe without a reader fails at once.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = Command::new(env!("CARGO_BIN_EXE_falconry"))
-            .args(arguments)
-            .stdout(writer)
-            .output()
-            .unwrap();
+        let output = output(command(arguments).stdout(writer));
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), &*message), (Some(0), ""), "{arguments:?}");
     }
@@ -162,10 +153,7 @@ fn a_reader_that_goes_away_is_no_error() {
 
 #[test]
 fn a_log_filter_that_is_none_is_a_matter_of_usage() {
-    let output = Command::new(env!("CARGO_BIN_EXE_falconry"))
-        .args(["serve", "--log", "=="])
-        .output()
-        .unwrap();
+    let output = output(&mut command(&["serve", "--log", "=="]));
     assert_eq!(output.status.code(), Some(2));
 }
 
@@ -178,9 +166,9 @@ fn a_target_that_is_not_there_is_told_from_failures() {
 
 #[test]
 fn reports_go_to_files_and_to_standard_output() {
-    let junit = file("report.xml", "");
-    let output =
-        check(&["--filter", "h1.dates.*", "--json", "-", "--junit", junit.to_str().unwrap()]);
+    let dir = Directory::new("reports");
+    let junit = dir.path("report.xml");
+    let output = check(&["--filter", "h1.dates.*", "--json", "-", "--junit", &junit]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.starts_with("{\n  \"schema\": 1,"), "{text}");
     assert!(fs::read_to_string(junit).unwrap().contains("<testsuites"));
@@ -188,9 +176,10 @@ fn reports_go_to_files_and_to_standard_output() {
 
 #[test]
 fn one_file_that_cannot_be_written_costs_no_other() {
-    let markdown = file("report.md", "");
+    let dir = Directory::new("unwritable-report");
+    let markdown = dir.path("report.md");
     let arguments = ["--filter", "h1.dates.*", "--json", "/nonexistent/report.json", "--markdown"];
-    let output = check(&[&arguments[..], &[markdown.to_str().unwrap()]].concat());
+    let output = check(&[&arguments[..], &[&*markdown]].concat());
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write /nonexistent"));
     assert!(fs::read_to_string(markdown).unwrap().contains("h1.dates"));
@@ -198,24 +187,21 @@ fn one_file_that_cannot_be_written_costs_no_other() {
 
 #[test]
 fn a_case_of_ones_own_runs_and_becomes_a_known_deviation() {
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("own-cases");
-    fs::create_dir_all(&dir).unwrap();
-    fs::write(
-        dir.join("own.toml"),
+    let (cases, dir) = (Directory::new("own-cases"), Directory::new("own-known"));
+    cases.file(
+        "own.toml",
         "[[case]]\nid = \"own.teapot\"\ntitle = \"a teapot\"\nwhy = \"Tea.\"\nlevel = \"MUST\"\n\
          rfc = [\"RFC 2324 §2.3.2\"]\npass = [\"418 close\"]\n\
          send = \"GET / HTTP/1.1\\r\\nHost: {host}\\r\\nConnection: close\\r\\n\\r\\n\"\n",
-    )
-    .unwrap();
-    let known = file("own-known.toml", "");
-    let (dir, known) = (dir.to_str().unwrap(), known.to_str().unwrap());
-    let arguments = ["--cases", dir, "--filter", "own.teapot"];
+    );
+    let (cases, known) = (&*cases.path(""), &*dir.path("known.toml"));
+    let arguments = ["--cases", cases, "--filter", "own.teapot"];
     let first = check(&[&arguments[..], &["--write-baseline", known]].concat());
     assert_eq!(first.status.code(), Some(1));
     let text = String::from_utf8_lossy(&first.stdout);
     assert!(text.contains("expected 418 close, got 200 close"), "{text}");
     assert!(text.contains("| nc 127.0.0.1"), "{text}");
-    let other = check(&["--cases", dir, "--filter", "h1.dates.*", "--write-baseline", known]);
+    let other = check(&["--cases", cases, "--filter", "h1.dates.*", "--write-baseline", known]);
     assert_eq!(other.status.code(), Some(0));
     assert!(fs::read_to_string(known).unwrap().contains("own.teapot"));
     let second = check(&[&arguments[..], &["--baseline", known]].concat());

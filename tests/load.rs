@@ -1,29 +1,24 @@
 //! `falconry load` and `falconry merge` as their users meet them: exit codes, messages, files.
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
+mod support;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::Output;
 use std::time::Duration;
 
 use falconry_server::reference::{self, ReferenceOptions};
 use falconry_server::{Endpoint, Running, Server};
 use serde_json::Value;
-
-/// The command with these arguments, without a live view.
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_falconry"));
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
+use support::{Directory, command, output};
 
 fn load(arguments: &[&str]) -> Output {
-    command(&["load"]).args(arguments).output().unwrap()
+    output(command(&["load"]).args(arguments))
 }
 
 fn merge(arguments: &[&str]) -> Output {
-    command(&["merge"]).args(arguments).output().unwrap()
+    output(command(&["merge"]).args(arguments))
 }
 
 /// A reference server in this process, whose counters tell what it saw.
@@ -49,14 +44,6 @@ impl Target {
         let totals = self.running.join();
         (totals.requests, totals.connections)
     }
-}
-
-/// An empty directory of this test run.
-fn dir(name: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("load-{name}"));
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).unwrap();
-    path
 }
 
 fn text(octets: &[u8]) -> &str {
@@ -91,7 +78,7 @@ fn ended_well(output: &Output) {
 
 /// Asserts that these arguments are refused with a sentence that holds `word`, and without a report.
 fn refused(arguments: &[&str], word: &str) {
-    let output = command(arguments).output().unwrap();
+    let output = output(&mut command(arguments));
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {message}");
     assert!(message.contains(word), "{arguments:?}: {message}");
@@ -181,10 +168,8 @@ fn expectations_decide_the_exit_code() {
 
 #[test]
 fn bad_arguments_are_refused_with_a_sentence_that_helps() {
-    let dir = dir("bad-arguments");
-    let file = dir.join("no-shard");
-    fs::write(&file, "").unwrap();
-    let file = file.to_str().unwrap();
+    let dir = Directory::new("bad-arguments");
+    let file = &*dir.file("no-shard", "");
     refused(&["load", "ftp://localhost"], "ftp");
     refused(&["load", "localhost"], "port");
     refused(&["load", "-R", "many"], "many");
@@ -241,19 +226,18 @@ fn a_process_that_is_not_there_is_told_before_anything_else() {
 
 #[test]
 fn files_hold_what_they_are_named_for() {
-    let (target, dir) = (Target::start(), dir("files"));
-    let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
+    let (target, dir) = (Target::start(), Directory::new("files"));
     let files = ["json", "csv", "hgrm", "hlog", "junit", "html"];
     let mut arguments =
         vec![target.url.clone(), "-n".into(), "200".into(), "-c".into(), "2".into()];
     for name in files {
-        arguments.extend([format!("--{name}"), path(&format!("out.{name}"))]);
+        arguments.extend([format!("--{name}"), dir.path(&format!("out.{name}"))]);
     }
     arguments.extend(["--expect".into(), "errors==0".into()]);
     let output = load(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
     ended_well(&output);
     assert!(text(&output.stdout).starts_with("falconry "), "{}", text(&output.stdout));
-    let read = |name: &str| fs::read_to_string(dir.join(name)).unwrap();
+    let read = |name: &str| fs::read_to_string(dir.path(name)).unwrap();
     let report: Value = serde_json::from_str(&read("out.json")).unwrap();
     assert_eq!(count(&report, "answered"), 200);
     let csv = read("out.csv");
@@ -277,11 +261,11 @@ fn files_hold_what_they_are_named_for() {
 
 #[test]
 fn each_lane_has_percentile_files_of_its_own() {
-    let (target, dir) = (Target::start(), dir("lanes"));
-    let hgrm = dir.join("out.hgrm");
+    let (target, dir) = (Target::start(), Directory::new("lanes"));
+    let hgrm = dir.path("out.hgrm");
     let plan = ["--proto", "h1,h2", "-n", "40", "--blocks", "2", "-c", "2", "--hgrm"];
-    ended_well(&load(&[&[&*target.url][..], &plan, &[hgrm.to_str().unwrap()]].concat()));
-    let mut names: Vec<_> = fs::read_dir(&dir)
+    ended_well(&load(&[&[&*target.url][..], &plan, &[&hgrm]].concat()));
+    let mut names: Vec<_> = fs::read_dir(dir.path(""))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
@@ -292,10 +276,10 @@ fn each_lane_has_percentile_files_of_its_own() {
 
 #[test]
 fn one_file_that_cannot_be_written_costs_no_other() {
-    let (target, dir) = (Target::start(), dir("unwritable"));
-    let csv = dir.join("out.csv");
+    let (target, dir) = (Target::start(), Directory::new("unwritable"));
+    let csv = dir.path("out.csv");
     let plan = [&*target.url, "-n", "20", "--json", "/nonexistent/report.json", "--csv"];
-    let output = load(&[&plan[..], &[csv.to_str().unwrap()]].concat());
+    let output = load(&[&plan[..], &[&csv]].concat());
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("cannot write /nonexistent/report.json"));
     assert!(fs::metadata(csv).unwrap().len() > 0);
@@ -313,15 +297,13 @@ fn rows(file: &str) -> Vec<Vec<&str>> {
 
 #[test]
 fn every_request_that_ended_has_its_row() {
-    let (target, dir) = (Target::start(), dir("samples"));
-    let file = dir.join("all.tsv");
+    let (target, dir) = (Target::start(), Directory::new("samples"));
+    let file = dir.path("all.tsv");
     let origin = target.url.strip_suffix("/plaintext").unwrap();
-    let list = dir.join("urls.txt");
     // Responses to the second do not end as they should.
-    fs::write(&list, format!("{origin}/plaintext\n{origin}/broken\n")).unwrap();
+    let list = dir.file("urls.txt", &format!("{origin}/plaintext\n{origin}/broken\n"));
     let plan = ["-n", "40", "--blocks", "2", "-c", "2", "--proto", "h1,h2"];
-    let files =
-        ["--urls", list.to_str().unwrap(), "--samples", file.to_str().unwrap(), "--json", "-"];
+    let files = ["--urls", &list, "--samples", &file, "--json", "-"];
     let output = load(&[&plan[..], &files].concat());
     ended_well(&output);
     let report = json(&output);
@@ -367,12 +349,11 @@ fn a_full_disk_costs_the_rows_and_no_other_report() {
 
 #[test]
 fn requests_come_from_a_file_with_their_weights() {
-    let (target, dir) = (Target::start(), dir("urls"));
-    let list = dir.join("urls.txt");
+    let (target, dir) = (Target::start(), Directory::new("urls"));
     let origin = target.url.strip_suffix("/plaintext").unwrap();
-    fs::write(&list, format!("{origin}/plaintext\n{origin}/status/404\n")).unwrap();
+    let list = dir.file("urls.txt", &format!("{origin}/plaintext\n{origin}/status/404\n"));
     // The file says where to, too.
-    let output = load(&["--urls", list.to_str().unwrap(), "-n", "100", "-c", "2", "--json", "-"]);
+    let output = load(&["--urls", &list, "-n", "100", "-c", "2", "--json", "-"]);
     ended_well(&output);
     let report = json(&output);
     let statuses = &report["lanes"][0]["counts"]["statuses"];
@@ -444,9 +425,8 @@ fn windows_of_http2_are_kept_and_told() {
 }
 
 /// Runs a shard and gives its directory.
-fn shard(target: &Target, dir: &Path, share: &str, requests: &str) -> String {
-    let name = dir.join(format!("{}-{requests}", share.replace('/', "-")));
-    let name = name.to_str().unwrap().to_owned();
+fn shard(target: &Target, dir: &Directory, share: &str, requests: &str) -> String {
+    let name = dir.path(&format!("{}-{requests}", share.replace('/', "-")));
     let plan = ["-n", requests, "-c", "4", "--shard", share, "--shard-dir", &name, "-q"];
     ended_well(&load(&[&[&*target.url][..], &plan].concat()));
     name
@@ -454,7 +434,7 @@ fn shard(target: &Target, dir: &Path, share: &str, requests: &str) -> String {
 
 #[test]
 fn shards_merge_into_the_whole() {
-    let (target, dir) = (Target::start(), dir("shards"));
+    let (target, dir) = (Target::start(), Directory::new("shards"));
     let [one, two] = ["1/2", "2/2"].map(|share| shard(&target, &dir, share, "301"));
     let other = shard(&target, &dir, "2/2", "400");
 
@@ -477,27 +457,25 @@ fn shards_merge_into_the_whole() {
 #[cfg(unix)]
 fn an_interrupt_gives_a_partial_report() {
     use rustix::process::{Pid, Signal, kill_process};
+    use support::Running;
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let long = ["load", "-R", "100", "-d", "1h", "--proto", "h1", "--json", "-"];
-        let file = dir("interrupt").join("all.tsv");
-        let expect = ["--expect", "errors>100%", "--samples", file.to_str().unwrap()];
-        let mut child = command(&[&long[..], &expect].concat())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let dir = Directory::new(&format!("interrupted-load-{code}"));
+        let file = dir.path("all.tsv");
+        let expect = ["--expect", "errors>100%", "--samples", &file];
+        let mut running = Running::start(&mut command(&[&long[..], &expect].concat()));
+        let mut lines = BufReader::new(running.stderr.take().unwrap());
         let mut line = String::new();
-        // The first second is over.
-        while !line.contains("/s  ") {
+        // A second with answers is over.
+        while !line.contains("/s  ") || line.contains(" 0/s") {
             line.clear();
             assert_ne!(lines.read_line(&mut line).unwrap(), 0, "no progress was told");
         }
-        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        let pid = Pid::from_raw(i32::try_from(running.id).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
-        lines.read_to_string(&mut line).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(code), "{line}");
+        running.stderr = Some(lines.into_inner());
+        let output = running.end();
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
         let report = json(&output);
         assert_eq!(report["lanes"][0]["interrupted"], true);
         assert!(count(&report, "answered") > 0);
@@ -522,7 +500,7 @@ fn a_reader_that_goes_away_is_no_error() {
         // A write to a pipe without a reader fails at once.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = command(&["load", "-q"]).args(arguments).stdout(writer).output().unwrap();
+        let output = output(command(&["load", "-q"]).args(arguments).stdout(writer));
         assert_eq!(text(&output.stderr), "");
         ended_well(&output);
     }
@@ -538,7 +516,7 @@ fn help_and_completions_know_the_commands() {
     let wide = help.lines().find(|line| line.chars().count() > 100);
     assert_eq!(wide, None);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = command(&["completions", shell]).output().unwrap();
+        let script = output(&mut command(&["completions", shell]));
         let script = text(&script.stdout);
         for word in ["load", "merge", "h2-connection-window", "shard-dir"] {
             assert!(script.contains(word), "{shell}: {word}");

@@ -288,7 +288,7 @@ struct Attempt {
     goaways: Vec<ErrorCode>,
     /// What the try before gave, if this is a second one.
     first: Option<FirstTry>,
-    /// Whether more patience might have given another verdict.
+    /// Whether more patience, of ours or the target's, might have given another verdict.
     in_doubt: bool,
     took: Duration,
 }
@@ -326,7 +326,7 @@ async fn play_all(
     done.into_iter().map(|(_, entry, attempt)| (entry, attempt)).collect()
 }
 
-/// Judges what timed out again, one by one and with doubled waits: a busy moment is no fault.
+/// Judges what timed out or took long again, one by one and with doubled waits: a busy moment is no fault.
 ///
 /// When a good number has been confirmed in a row, waiting is evidently not the problem, and the rest
 /// stands as it is; so it does when second tries have taken very long.
@@ -368,6 +368,7 @@ async fn guarded(pass: &Pass, entry: &Rc<Entry>, patience: Duration) -> Attempt 
         took: Duration::ZERO,
     });
     attempt.took = started.elapsed();
+    attempt.in_doubt |= is_poor(&attempt.judgement) && attempt.took > patience / SLOW_PART;
     attempt
 }
 
@@ -409,7 +410,7 @@ async fn attempt(pass: &Pass, entry: &Entry, patience: Duration) -> Attempt {
         }
         Entry::Passive(_) => (Judgement::pass(), Vec::new(), false),
     };
-    let poor = !matches!(judgement.verdict, Verdict::Pass | Verdict::Note | Verdict::Skip);
+    let in_doubt = timed_out && is_poor(&judgement);
     let findings = Findings::of(pass.protocol, &connections, is_tls(pass));
     let goaways = goaways(&connections);
     if judgement.verdict.is_remarkable() {
@@ -418,7 +419,6 @@ async fn attempt(pass: &Pass, entry: &Entry, patience: Duration) -> Attempt {
         // What passed needs no proof.
         connections = Vec::new();
     }
-    let in_doubt = timed_out && poor;
     let first = None;
     Attempt { judgement, connections, findings, measurements, goaways, first, in_doubt, took }
 }
@@ -432,6 +432,10 @@ fn goaways(connections: &[Transcript]) -> Vec<ErrorCode> {
         }
     }
     codes
+}
+
+fn is_poor(judgement: &Judgement) -> bool {
+    !matches!(judgement.verdict, Verdict::Pass | Verdict::Note | Verdict::Skip)
 }
 
 /// GET of the root works: without that nothing can be judged.
@@ -540,6 +544,10 @@ fn result_of(
 /// How a TLS server begins its answer to what is no TLS: content type alert, major version 3
 /// (RFC 8446 §5.1).
 const TLS_ALERT: &[u8] = &[0x15, 0x03];
+
+/// Which part of the patience an attempt may take before a poor verdict is in doubt: where we were slow, a deadline of
+/// the target may have passed.
+const SLOW_PART: u32 = 4;
 
 /// After how many confirmed verdicts in a row nothing more is tried again.
 const CONFIRMED: usize = 16;

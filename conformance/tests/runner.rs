@@ -155,6 +155,48 @@ fn codes_of_goaway_are_kept_of_cases_that_pass() {
     assert!(case.connections.is_empty());
 }
 
+/// A decent server that loses patience with its second connection, after so many milliseconds.
+struct Hasty {
+    number: Cell<usize>,
+    patience: u64,
+}
+
+impl Dial for Hasty {
+    fn dial(&self) -> Dialing<'_> {
+        let is_second = self.number.replace(self.number.get() + 1) == 1;
+        let patience = self.patience;
+        Box::pin(async move {
+            let (ours, mut theirs) = pair(MemoryOptions::default());
+            spawn_local(async move {
+                let mut octets = [0; 4096];
+                let mut response = RESPONSE;
+                if is_second {
+                    tokio::time::sleep(Duration::from_millis(patience)).await;
+                    response = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                }
+                if theirs.read(&mut octets).await.is_ok_and(|len| len > 0) {
+                    let _ = theirs.write_all(response).await;
+                    let _ = theirs.flush().await;
+                }
+            });
+            Ok(Box::new(ours) as Box<dyn Stream>)
+        })
+    }
+}
+
+#[test]
+fn what_went_wrong_slowly_is_judged_again() {
+    let entries = entries(&[("a.a", "GET /", "200 close")]);
+    for (patience, code) in [(100, 1), (600, 0)] {
+        let report = support::on_virtual_time(async || {
+            let hasty = Hasty { number: Cell::new(0), patience };
+            let subject = support::subject(Rc::new(hasty));
+            run(subject, &Settings::default(), &[&entries[0]], &entries).await
+        });
+        assert_eq!(report.exit_code(), code, "{patience}: {:?}", report.cases);
+    }
+}
+
 #[test]
 fn a_miss_is_explained_in_one_sentence() {
     let entries = entries(&[("a.a", "GET /", "400 close"), ("a.b", "HEAD /", "200 close")]);

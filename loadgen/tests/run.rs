@@ -1,19 +1,22 @@
 //! Runs on threads of their own, over loopback sockets.
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
+mod guard;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use falconry_loadgen::connect::{Connector, Settings, Target};
 use falconry_loadgen::plan::{Arrivals, End, Load, Plan, Schedule, Session, Shard};
 use falconry_loadgen::protocol::Protocol;
-use falconry_loadgen::record::{Ended, SLICE};
+use falconry_loadgen::record::{Ended, Recording, SLICE};
 use falconry_loadgen::request::{Mix, Request, Text};
-use falconry_loadgen::run::{Job, RunError, Sight, Stop, Timeouts, run};
+use falconry_loadgen::run::{self, Job, RunError, Sight, Stop, Timeouts};
 use falconry_transport::Scheme;
 use falconry_transport::memory::{self, MemoryOptions};
 use falconry_wire::method::Method;
 use falconry_witness::Witness;
+use guard::guarded;
 
 /// A job for that port, by two threads.
 fn job(port: u16, protocol: Protocol, load: Load) -> Job {
@@ -53,6 +56,10 @@ fn job(port: u16, protocol: Protocol, load: Load) -> Job {
         process: None,
         samples: false,
     }
+}
+
+fn run(job: &Job, stop: &Stop, observe: &mut dyn FnMut(Sight<'_>)) -> Result<Recording, RunError> {
+    guarded(|| run::run(job, stop, observe))
 }
 
 fn count(count: u64) -> Load {

@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local, yield_now};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -281,6 +281,10 @@ proptest! {
     fn every_schedule_keeps_the_rules_and_ends(schedule in vec(steps(), 1..60)) {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        LocalSet::new().block_on(&runtime.unwrap(), play(schedule));
+        // No schedule lets a week pass: this ends what waits for ever.
+        let week = Duration::from_secs(7 * 24 * 60 * 60);
+        let ended =
+            LocalSet::new().block_on(&runtime.unwrap(), async { timeout(week, play(schedule)).await });
+        ended.expect("the schedule stands still");
     }
 }

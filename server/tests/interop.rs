@@ -18,7 +18,10 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+/// Longer than any test lets pass.
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A running server.
 struct Site {
@@ -26,7 +29,7 @@ struct Site {
     stop: Option<oneshot::Sender<Instant>>,
 }
 
-/// Runs a test against a fresh server.
+/// Runs a test against a fresh server, on virtual time, where what waits for ever ends.
 fn serve(test: impl AsyncFnOnce(&mut Site)) {
     serve_at(|endpoint| endpoint, test);
 }
@@ -44,9 +47,10 @@ fn serve_at(endpoint: impl FnOnce(Endpoint) -> Endpoint, test: impl AsyncFnOnce(
         let worker =
             spawn_local(worker.run(async { stopped.await.unwrap_or_else(|_| Instant::now()) }));
         let mut site = Site { connector, stop: Some(stop) };
-        test(&mut site).await;
+        timeout(WEEK, test(&mut site)).await.expect("the test stands still");
         drop(site);
-        worker.await.unwrap().unwrap();
+        let ended = timeout(WEEK, worker).await.expect("the server never ends");
+        ended.unwrap().unwrap();
     });
 }
 

@@ -3,14 +3,19 @@
 #![allow(clippy::unwrap_used)] // all of this file is test
 
 use std::future::pending;
+use std::time::Duration;
 
 use falconry_server::reference::{ReferenceOptions, application};
 use falconry_server::{Endpoint, Server};
 use falconry_transport::memory::{self, Connector, MemoryOptions, MemoryStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{LocalSet, spawn_local};
+use tokio::time::timeout;
 
-/// Runs a test against a fresh server.
+/// Longer than any test lets pass.
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Runs a test against a fresh server; what waits for ever ends.
 fn serve(test: impl AsyncFnOnce(Site)) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -19,7 +24,7 @@ fn serve(test: impl AsyncFnOnce(Site)) {
         let application = application(ReferenceOptions::default());
         let server = Server::new(application).listen(Endpoint::bound(listener));
         spawn_local(server.into_worker().unwrap().run(pending()));
-        test(Site(connector)).await;
+        timeout(WEEK, test(Site(connector))).await.expect("the test stands still");
     });
 }
 

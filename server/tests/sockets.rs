@@ -12,6 +12,7 @@ use falconry_server::{Endpoint, Running, Server};
 use falconry_transport::tls::{self, ClientOptions, Trust};
 use falconry_transport::{Bound, Listener, Stream, Target, dial};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 const CLOSE: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
@@ -39,7 +40,9 @@ async fn get(mut stream: impl Stream) -> String {
     stream.write_all(CLOSE).await.unwrap();
     stream.flush().await.unwrap();
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    // Longer than an answer takes on any machine.
+    let limit = Duration::from_secs(300);
+    timeout(limit, stream.read_to_string(&mut answer)).await.expect("no answer").unwrap();
     answer
 }
 

@@ -1,6 +1,9 @@
 //! The hyper witness in memory and over sockets, as a client sees it.
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
 use bytes::BytesMut;
 use falconry_transport::memory::{self, MemoryOptions, MemoryStream};
 use falconry_transport::tls::{ClientOptions, Connector, Trust};
@@ -10,8 +13,12 @@ use falconry_wire::hpack::{DecodedSection, Decoder, SectionLimits};
 use falconry_witness::Witness;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::LocalSet;
+use tokio::time::timeout;
 
-/// Runs `test` on virtual time with a connection in memory.
+/// Longer than any test lets pass.
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Runs `test` on virtual time with a connection in memory; what waits for ever ends.
 fn in_memory(test: impl AsyncFnOnce(MemoryStream)) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
@@ -19,7 +26,8 @@ fn in_memory(test: impl AsyncFnOnce(MemoryStream)) {
         let (connector, listener) = memory::listener(MemoryOptions::default());
         let listener = Box::new(listener).listen().unwrap();
         tokio::task::spawn_local(Witness::Hyper.serve(listener, None));
-        test(connector.connect().await.unwrap()).await;
+        let ended = timeout(WEEK, test(connector.connect().await.unwrap())).await;
+        ended.expect("the test stands still");
     });
 }
 
@@ -175,7 +183,10 @@ async fn a_witness_ends_with_its_handle() {
     let running = Witness::Hyper.start(Scheme::Http).unwrap();
     let address = running.address();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    // It has another port, so that it cannot meet itself on this one.
+    let late = tokio::net::TcpSocket::new_v4().unwrap();
+    late.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     drop(running);
     assert_eq!(stream.read(&mut [0; 1]).await.unwrap_or(0), 0);
-    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    assert!(late.connect(address).await.is_err());
 }

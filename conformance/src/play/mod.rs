@@ -6,7 +6,6 @@ pub(crate) mod h2;
 use std::time::Duration;
 
 use falconry_fixtures::{Case, Script, Values};
-use tokio::time::Instant;
 
 use crate::connection::{Connection, Waited};
 use crate::dial::Dial;
@@ -35,11 +34,7 @@ async fn drip<F: Follow>(
     octets: &[u8],
     patience: Duration,
 ) -> Waited {
-    let started = Instant::now();
     for octet in octets {
-        if started.elapsed() > patience / SLOW_PART {
-            connection.note_timeout();
-        }
         let waited = connection.send(&[*octet], patience).await;
         if waited != Waited::Happened {
             return waited;
@@ -49,10 +44,6 @@ async fn drip<F: Follow>(
     }
     Waited::Happened
 }
-
-/// Which part of the patience a drip may take before its case is in doubt: a busy moment of ours is no
-/// fault of a server that has deadlines.
-const SLOW_PART: u32 = 4;
 
 /// Which part of the patience of a wait a quiet time is.
 const QUIET_PART: u32 = 8;

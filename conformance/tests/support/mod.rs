@@ -5,6 +5,7 @@
 pub mod h2;
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use falconry_conformance::dial::Dial;
 use falconry_conformance::pass::Pass;
@@ -15,12 +16,17 @@ use falconry_server::{Endpoint, Server};
 use falconry_transport::Target;
 use falconry_transport::memory::{self, MemoryOptions};
 use tokio::task::{LocalSet, spawn_local};
+use tokio::time::timeout;
 
-/// Runs `test` on one thread and virtual time.
+/// Longer than any test lets pass.
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Runs `test` on one thread and virtual time, where what waits for ever ends.
 pub fn on_virtual_time<T>(test: impl AsyncFnOnce() -> T) -> T {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    LocalSet::new().block_on(&runtime.unwrap(), test())
+    let ended = LocalSet::new().block_on(&runtime.unwrap(), async { timeout(WEEK, test()).await });
+    ended.expect("the test stands still")
 }
 
 /// Something that `dial` reaches by HTTP/1.1 and that is said to offer every capability.

@@ -1,7 +1,7 @@
 //! Every phase and its causes, over sockets of this machine and in memory.
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use falconry_transport::memory::MemoryOptions;
@@ -10,7 +10,7 @@ use falconry_transport::tls::{
 };
 use falconry_transport::{Target as Reached, accept, memory};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::*;
 
@@ -46,9 +46,12 @@ fn insecure() -> Settings {
     Settings { trust: Trust::Anyone, ..Settings::default() }
 }
 
-/// A port that nobody listens on.
-fn unused_port() -> u16 {
-    StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+/// A socket on a port of its own, on which nobody listens, nor can while it is there.
+fn unused_port() -> (TcpSocket, u16) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, port)
 }
 
 async fn listener() -> (TcpListener, u16) {
@@ -135,7 +138,8 @@ async fn an_address_is_connected_to_without_a_lookup() {
 
 #[tokio::test]
 async fn a_port_nobody_listens_on_refuses() {
-    let url = format!("http://127.0.0.1:{}", unused_port());
+    let (_held, port) = unused_port();
+    let url = format!("http://127.0.0.1:{port}");
     let connector = connector(&url, Protocol::H1, &Settings::default());
     assert_eq!(failure(&connector).await, "connect.ECONNREFUSED");
 }
@@ -150,20 +154,23 @@ async fn a_name_is_looked_up_once_and_again_after_a_failure() {
     assert!(lookups[0] ^ lookups[1], "{lookups:?}");
     assert_eq!(first.clone().open().await.unwrap().opened.resolve, None);
 
-    let gone =
-        connector(&format!("localhost:{}", unused_port()), Protocol::H1, &Settings::default());
+    let (_held, port) = unused_port();
+    let gone = connector(&format!("localhost:{port}"), Protocol::H1, &Settings::default());
     let Place::Name(name) = &gone.0.places[0] else { panic!("{gone:?}") };
     assert!(name.addresses().await.unwrap().1.is_some());
-    assert_eq!(failure(&gone).await, "connect.ECONNREFUSED");
+    // A machine without IPv6 has not the address that `localhost` may stand for, too.
+    let failure = failure(&gone).await;
+    assert!(["connect.ECONNREFUSED", "connect.EADDRNOTAVAIL"].contains(&&*failure), "{failure}");
     assert!(name.addresses().await.unwrap().1.is_some(), "looked up again");
 }
 
 #[tokio::test]
 async fn a_name_that_does_not_exist_fails_in_its_own_phase() {
-    // RFC 6761 §6.4: nobody has it. Without a network it is the name server that fails.
+    // RFC 6761 §6.4: nobody has it. Without a network it is the name server that fails, now or after a long wait.
     let connector = connector("http://nobody.invalid:80", Protocol::H1, &Settings::default());
     let failure = failure(&connector).await;
-    assert!(["resolve.name-not-found", "resolve.name-server"].contains(&&*failure), "{failure}");
+    let known = ["resolve.name-not-found", "resolve.name-server", "resolve.timeout"];
+    assert!(known.contains(&&*failure), "{failure}");
 }
 
 #[tokio::test]
@@ -465,10 +472,8 @@ fn settings_that_cannot_work_are_told_before_the_run() {
 async fn nobody_connects_to_himself() {
     // Port by port until the system gives a client the very port that it connects to would take thousands of
     // attempts; so the socket is bound to it.
-    let port = unused_port();
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind(address).unwrap();
+    let (socket, _) = unused_port();
+    let address = socket.local_addr().unwrap();
     let stream: TcpStream = socket.connect(address).await.unwrap();
     assert_eq!(stream.local_addr().unwrap(), stream.peer_addr().unwrap());
     assert!(place::is_own(&stream, address).unwrap());

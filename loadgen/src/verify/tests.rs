@@ -1,6 +1,7 @@
 //! Servers that do one thing wrong, servers that do nothing wrong, and any split of what they say.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use falconry_fixtures::Values;
 use falconry_server::reference::{ReferenceOptions, application};
@@ -17,6 +18,7 @@ use falconry_wire::monitor::h2::End;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{LocalSet, spawn_local};
+use tokio::time::timeout;
 
 use super::*;
 use crate::error::Cause;
@@ -484,7 +486,9 @@ fn with_reference(test: impl AsyncFnOnce(memory::Connector)) {
         let server = Server::new(application(ReferenceOptions::default()));
         let worker = server.listen(Endpoint::bound(listener)).into_worker().unwrap();
         spawn_local(worker.run(std::future::pending()));
-        test(connector).await;
+        // Longer than any test lets pass: this ends what waits for ever.
+        let week = Duration::from_secs(7 * 24 * 60 * 60);
+        timeout(week, test(connector)).await.expect("the test stands still");
     });
 }
 

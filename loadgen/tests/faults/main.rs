@@ -21,6 +21,8 @@
 mod blocks;
 mod freeze;
 mod generator;
+#[path = "../guard/mod.rs"]
+mod guard;
 mod h1;
 mod h2;
 mod opening;

@@ -1,6 +1,6 @@
 //! Faults over sockets of this machine: the system's own error numbers, through whole runs on threads of their own.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
@@ -11,8 +11,10 @@ use falconry_loadgen::protocol::Protocol;
 use falconry_loadgen::record::Recording;
 use falconry_loadgen::run::{Job, RunError, Stop, Timeouts, run};
 use falconry_transport::{ListenAddress, Place, Scheme};
+use tokio::net::TcpSocket;
 use tokio::task::LocalSet;
 
+use super::guard::guarded;
 use super::support::peer::{Act, Fault, Seen, every_tenth, frames, good, script, send, serve};
 use super::support::{MS, balance, count, failures, mix, only, plan};
 
@@ -38,9 +40,12 @@ fn listening(protocol: Protocol, fault: Option<Fault>) -> u16 {
     told.recv().unwrap()
 }
 
-/// A port that nobody listens on.
-fn unused_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+/// A port that nobody listens on, nor can while its socket is there.
+fn unused_port() -> (TcpSocket, u16) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, port)
 }
 
 fn go(protocol: Protocol, plan: Plan, ports: &[u16]) -> Result<Recording, RunError> {
@@ -60,7 +65,7 @@ fn go(protocol: Protocol, plan: Plan, ports: &[u16]) -> Result<Recording, RunErr
         process: None,
         samples: false,
     };
-    let recording = run(&job, &Stop::default(), &mut |_| ())?;
+    let recording = guarded(|| run(&job, &Stop::default(), &mut |_| ()))?;
     balance(&recording);
     Ok(recording)
 }
@@ -91,7 +96,8 @@ fn faults_on_sockets_are_counted_by_their_numbers() {
 #[test]
 fn a_refused_connection_is_counted_and_tried_elsewhere() {
     for protocol in PROTOCOLS {
-        let ports = [unused_port(), listening(protocol, None)];
+        let (_held, unused) = unused_port();
+        let ports = [unused, listening(protocol, None)];
         let plan = Plan { requests_per_connection: Some(2), ..plan(count(20), 2, 1) };
         let recording = go(protocol, plan, &ports).unwrap();
         let (counts, failures) = (&recording.counts, failures(&recording));
@@ -106,7 +112,8 @@ fn a_refused_connection_is_counted_and_tried_elsewhere() {
 #[test]
 fn without_any_server_there_is_no_recording() {
     for protocol in PROTOCOLS {
-        let error = go(protocol, plan(count(10), 2, 1), &[unused_port()]).unwrap_err();
+        let (_held, unused) = unused_port();
+        let error = go(protocol, plan(count(10), 2, 1), &[unused]).unwrap_err();
         let RunError::Unreachable(failure) = error else { panic!("{error}") };
         assert_eq!(failure.name(), "connect.ECONNREFUSED");
     }

@@ -13,15 +13,19 @@ use falconry_loadgen::worker::pace::Pacer;
 use falconry_loadgen::worker::{News, Share, Watch, drive};
 use hdrhistogram::Histogram;
 use tokio::task::LocalSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-/// One thread whose clock goes on only when nothing is left to do.
+/// Longer than any test lets pass.
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// One thread whose clock goes on only when nothing is left to do; what waits for ever ends there.
 pub(crate) fn on_virtual_time<T>(test: impl AsyncFnOnce() -> T) -> T {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    LocalSet::new().block_on(&runtime.unwrap(), test())
+    let ended = LocalSet::new().block_on(&runtime.unwrap(), async { timeout(WEEK, test()).await });
+    ended.expect("the test stands still")
 }
 
 /// A plan of one thread, with a second for the drain.

@@ -14,7 +14,10 @@ use falconry_transport::memory::{self, Connector, MemoryOptions, MemoryStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+/// Longer than any test lets pass.
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A running server.
 pub struct Running {
@@ -24,7 +27,7 @@ pub struct Running {
     worker: JoinHandle<std::io::Result<()>>,
 }
 
-/// Runs `test` with a server for `handler` beside it, one thread, virtual time.
+/// Runs `test` with a server for `handler` beside it, one thread, virtual time, where what waits for ever ends.
 pub async fn serve<F: Future>(
     handler: impl Handler,
     limits: Limits,
@@ -56,7 +59,8 @@ pub async fn serve_at<F: Future>(
         .run_until(async {
             let worker =
                 spawn_local(worker.run(async { stopped.await.unwrap_or_else(|_| Instant::now()) }));
-            test(Running { connector, counters, stop: Some(stop), worker }).await
+            let running = Running { connector, counters, stop: Some(stop), worker };
+            timeout(WEEK, test(running)).await.expect("the test stands still")
         })
         .await
 }
