@@ -446,7 +446,7 @@ fn shards_merge_into_the_whole() {
 
     let part = merge(&[&one]);
     ended_well(&part);
-    assert!(text(&part.stdout).contains("1 of 2 shards are missing ("), "{}", text(&part.stdout));
+    assert!(text(&part.stdout).contains("1 of 2 shards is missing ("), "{}", text(&part.stdout));
 
     refused(&["merge", &one, &other], "different plans");
     // And half of another plan.
