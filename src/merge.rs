@@ -9,7 +9,7 @@ use falconry_loadgen::report::{Lane, Manifest, Report};
 use falconry_loadgen::shard::{self, Merged};
 use falconry_loadgen::stats::{self, Expectation};
 
-use crate::load::{Refusal, ReportArgs, deliver, finish};
+use crate::load::{Refusal, ReportArgs, deliver, finish, outcome};
 
 /// Merge the shards of a load run into one report, without loss
 #[derive(Args, Debug)]
@@ -69,5 +69,5 @@ fn merge(args: &MergeArgs) -> Result<u8, Refusal> {
         expectations,
     };
     deliver(&args.report, &report, false)?;
-    Ok(stats::exit_code(&report))
+    outcome(&report)
 }

@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::process::Output;
 use std::time::Duration;
 
@@ -451,6 +452,22 @@ fn shards_merge_into_the_whole() {
     refused(&["merge", &one, &other], "different plans");
     // And half of another plan.
     assert_eq!(target.end().0, 301 + 200);
+}
+
+#[test]
+fn a_merge_without_an_answer_ends_like_its_shards() {
+    let dir = Directory::new("unanswered");
+    // It accepts nothing; the system connects for it.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let shard = dir.path("shard");
+    let plan = ["-n", "2", "-c", "1", "--timeout", "50ms", "--shard", "1/1", "-q"];
+    for output in [load(&[&[&*url, "--shard-dir", &shard][..], &plan].concat()), merge(&[&shard])] {
+        let message = text(&output.stderr);
+        assert!(message.contains("has not answered one request by HTTP/1.1: "), "{message}");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stdout).contains("2 planned: 0 answered, 2 failed"));
+    }
 }
 
 #[test]

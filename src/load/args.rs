@@ -201,7 +201,7 @@ pub(super) struct ConnectionArgs {
     /// Longest wait for a response to begin
     #[arg(long, value_name = "TIME", value_parser = value::span, help_heading = CONNECTIONS)]
     pub(super) first_byte_timeout: Option<Duration>,
-    /// Longest pause within a response
+    /// Longest pause of a connection within a response
     #[arg(long, value_name = "TIME", value_parser = value::span, help_heading = CONNECTIONS)]
     pub(super) idle_timeout: Option<Duration>,
     /// Longest time from the plan to a whole response, sent or not

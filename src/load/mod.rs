@@ -106,10 +106,22 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
         shard::write(args, dir, &report, contest, monotonic)?;
     }
     let is_printed = samples.as_ref().is_some_and(Samples::is_stdout);
+    for contest in &contests {
+        if !report.lanes.iter().any(|lane| lane.name == contest.name) {
+            cli::complain(&format!("{} was not measured: its turn never came", contest.name));
+        }
+    }
     deliver(&args.report, &report, is_printed)?;
     samples.map_or(Ok(()), Samples::end)?;
-    match stats::exit_code(&report) {
+    match outcome(&report)? {
         130 => Ok(interrupt.code()),
+        code => Ok(code),
+    }
+}
+
+/// The exit code that goes with a report.
+pub(crate) fn outcome(report: &Report) -> Result<u8, Refusal> {
+    match stats::exit_code(report) {
         // Speed and samples are no matter where nobody answers.
         code @ (0 | 4 | 5) => report.lanes.iter().find_map(unanswered).map_or(Ok(code), Err),
         code => Ok(code),

@@ -23,20 +23,28 @@ impl fmt::Display for Plan {
     /// All but shard and threads.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.load)?;
-        write!(f, "; {} connections, {} in flight each", self.connections, self.in_flight)?;
+        let connections = counted(self.connections as u64, "connection");
+        write!(f, "; {connections}, {} in flight each", self.in_flight)?;
         if let Some(requests) = self.requests_per_connection {
-            write!(f, ", {requests} requests each")?;
+            write!(f, ", {} each", counted(requests, "request"))?;
         }
         write!(f, "; warm-up {}, drain {}", Length(self.warm_up), Length(self.drain))?;
         write!(f, "; seed {}", self.seed)
     }
 }
 
+/// A number of things: without separators, so that it can be read back.
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed(End::After(length)) => write!(f, "closed loop for {}", Length(*length)),
-            Self::Closed(End::Count(count)) => write!(f, "closed loop of {count} requests"),
+            Self::Closed(End::Count(count)) => {
+                write!(f, "closed loop of {}", counted(*count, "request"))
+            }
             Self::Open(schedule, arrivals, session) => {
                 write!(f, "open loop, {schedule}, {} arrivals", arrivals.name())?;
                 let Session { requests, think } = *session;
@@ -67,7 +75,8 @@ impl FromStr for Load {
                 return Some(Self::Closed(End::After(length.parse::<Length>().ok()?.0)));
             }
             if let Some(count) = text.strip_prefix("closed loop of ") {
-                let count = count.strip_suffix(" requests")?.parse().ok()?;
+                let count = count.strip_suffix('s').unwrap_or(count);
+                let count = count.strip_suffix(" request")?.parse().ok()?;
                 return Some(Self::Closed(End::Count(count)));
             }
             let (load, session) = text.strip_prefix("open loop, ")?.rsplit_once(" arrivals")?;
@@ -144,6 +153,7 @@ mod tests {
         };
         for load in [
             Load::Closed(End::After(Duration::from_millis(2500))),
+            Load::Closed(End::Count(1)),
             Load::Closed(End::Count(7)),
             open("100..2000/s for 60s, 2000/s for 30s", Arrivals::Poisson, 1, 0),
             open("0.5/s for 1h", Arrivals::Constant, 1, 0),

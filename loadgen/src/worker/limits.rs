@@ -11,7 +11,7 @@ pub struct Timeouts {
     pub first_byte: Option<Duration>,
     /// From the written request to the end of its response.
     pub request: Option<Duration>,
-    /// Between two octets of a response.
+    /// Between two octets that a connection receives while a response comes: in HTTP/2 those of other streams count, too.
     pub idle: Option<Duration>,
     /// From the planned time to the end of the response, sent or not.
     pub deadline: Option<Duration>,
