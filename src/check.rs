@@ -18,11 +18,12 @@ use falconry_conformance::report::{
 use falconry_conformance::runner::{self, Settings, Subject};
 use falconry_conformance::select::Selection;
 use falconry_conformance::target::Target;
-use falconry_conformance::{caps, explain, matrix};
+use falconry_conformance::{Stop, caps, explain, matrix};
 use falconry_fixtures::{Level, Protocol, Values};
 #[cfg(feature = "witness")]
 use falconry_transport::Scheme;
 
+use crate::interrupt::Interrupt;
 use crate::target::Named;
 use crate::{cli, serve, value};
 
@@ -42,8 +43,11 @@ A case passes, fails (a MUST was broken), warns (a SHOULD, or a known danger), i
 refusal in the wrong manner), notes a choice, is skipped (the target does not offer what it needs),
 or is broken (it could not be judged).
 
+SIGINT (Ctrl-C) and SIGTERM end the run and give the report of what was judged by then; a second one
+gives none.
+
 Exit codes: 0 all held, 1 failures, 2 usage, 3 the target cannot be reached or does not answer
-`GET /` by HTTP.")]
+`GET /` by HTTP, 130 interrupted (143 by SIGTERM).")]
 pub(crate) struct CheckArgs {
     /// http://HOST:PORT, https://HOST:PORT, HOST:PORT, unix:PATH or witness:NAME [default: the reference server]
     target: Option<Named>,
@@ -197,6 +201,7 @@ fn check(args: &CheckArgs) -> Result<u8, Refusal> {
         Some(path) if args.baseline.is_none() && path.exists() => known_deviations(path, &entries)?,
         _ => known.clone(),
     };
+    let stop = Stop::default();
     let settings = Settings {
         patience: args.timeout,
         jobs: args.jobs.into(),
@@ -205,6 +210,7 @@ fn check(args: &CheckArgs) -> Result<u8, Refusal> {
         measured: !args.filter.is_empty() || !args.tag.is_empty(),
         known,
         progress: true,
+        stop: stop.clone(),
     };
     let is_https =
         matches!(&args.target, Some(Named::Server(target)) if target.scheme() == "https");
@@ -221,15 +227,20 @@ fn check(args: &CheckArgs) -> Result<u8, Refusal> {
         .enable_all()
         .build()
         .map_err(|error| Refusal(3, format!("cannot start: {error}")))?;
+    let interrupt = Interrupt::watch(move || stop.set())
+        .map_err(|error| Refusal(3, format!("cannot watch for signals: {error}")))?;
     let mut report = runtime.block_on(runner::run(target, &settings, &chosen, &entries));
     if let Some((_started, beside)) = beside
         && report.baseline.is_none()
+        && !report.interrupted
     {
         let other = runtime.block_on(runner::run(beside, &settings, &chosen, &entries));
         report.put_beside(&other);
     }
+    // The system may be looking up a name yet, which nothing can end.
+    runtime.shutdown_background();
     deliver(args, &report, &before)?;
-    Ok(report.exit_code())
+    Ok(if report.interrupted { interrupt.code() } else { report.exit_code() })
 }
 
 /// A server to judge, and what keeps it running where it is started for that; the reference server
@@ -392,11 +403,14 @@ fn deliver(args: &CheckArgs, report: &Report, before: &KnownSet) -> Result<(), R
     ] {
         files.extend(path.as_deref().map(|path| (path, write(report))));
     }
-    // A run that could not judge has nothing to say of deviations.
+    // A run that could not judge, or not to its end, has nothing to say of deviations.
     if let Some(path) = &args.write_baseline
         && report.baseline.is_none()
+        && !report.interrupted
     {
         files.push((path, known::write(&report.cases, before)));
+    } else if let Some(path) = args.write_baseline.as_ref().filter(|_| report.interrupted) {
+        cli::complain(&format!("interrupted: {} is left as it was", path.display()));
     }
     let mut outcome = Ok(());
     if !files.iter().any(|(path, _)| is_stdout(path)) {

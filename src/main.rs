@@ -3,6 +3,7 @@
 mod check;
 mod cli;
 mod completions;
+mod interrupt;
 mod load;
 mod merge;
 mod serve;

@@ -1,8 +1,9 @@
 //! `falconry serve`: the reference server on the command line.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
@@ -25,8 +26,9 @@ Examples:
   falconry serve --listen unix:/tmp/falconry.sock --threads 2
   falconry serve --proto h2 --max-streams 250
 
-Prints one line `listening URL` for each endpoint, with dynamic ports resolved. SIGTERM and SIGINT
-end it gracefully; a second one at once. Exit codes: 0 ended as asked, 2 usage, 3 could not start.")]
+Prints one line `listening URL` for each address, with dynamic ports resolved; localhost is two,
+127.0.0.1 and [::1], where the host has both. SIGTERM and SIGINT end it gracefully; a second one at
+once. Exit codes: 0 ended as asked, 2 usage, 3 could not start.")]
 pub(crate) struct ServeArgs {
     /// Where to listen: http://ADDRESS:PORT, https://ADDRESS:PORT or unix:PATH; port 0 takes a free one
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
@@ -290,13 +292,14 @@ fn wait_for_signals(running: Running, grace: Duration) -> Result<()> {
         // Whoever waits for these lines may send a signal at once.
         announce(&running)?;
         let mut grace = grace;
+        let mut faults = FaultLog::default();
         // Before they are told to, workers end by a fault alone.
         let mut patience = Duration::from_secs(1);
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
-                () = ended(&running, patience) => break,
+                () = ended(&running, patience, &mut faults) => break,
             }
             tracing::info!(?grace, "shutting down");
             running.shutdown(grace);
@@ -312,12 +315,50 @@ fn wait_for_signals(running: Running, grace: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Waits for the workers' threads, which know no waker of ours.
-async fn ended(running: &Running, period: Duration) {
+/// Waits for the workers' threads, which know no waker of ours, and tells of faults meanwhile.
+async fn ended(running: &Running, period: Duration, faults: &mut FaultLog) {
     while !running.has_ended() {
         tokio::time::sleep(period).await;
+        if let Some(news) = faults.news(&running.totals().faults, Instant::now()) {
+            tracing::info!(reasons = ?news, "connections ended by faults; --log debug tells of each");
+        }
     }
 }
+
+/// What was told of connections that ended by a fault.
+///
+/// Anybody can make thousands of them, so that a line for each is for those who debug; but what is never told is never
+/// looked into. The first is told at once, what follows in one line a minute.
+#[derive(Default)]
+struct FaultLog {
+    told: BTreeMap<&'static str, u64>,
+    last: Option<Instant>,
+}
+
+impl FaultLog {
+    /// How many faults of which reason there are to tell now, given how many there were in all.
+    fn news(
+        &mut self,
+        faults: &BTreeMap<&'static str, u64>,
+        now: Instant,
+    ) -> Option<BTreeMap<&'static str, u64>> {
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) < FAULT_LOG_PERIOD) {
+            return None;
+        }
+        let told = |reason| self.told.get(reason).copied().unwrap_or(0);
+        let since = faults.iter().map(|(reason, all)| (*reason, all.saturating_sub(told(reason))));
+        let news: BTreeMap<_, _> = since.filter(|(_, count)| *count > 0).collect();
+        if news.is_empty() {
+            return None;
+        }
+        self.told.clone_from(faults);
+        self.last = Some(now);
+        Some(news)
+    }
+}
+
+/// Shortest time between two lines about faults: rare enough to be read in a day's log, soon enough to be of use.
+const FAULT_LOG_PERIOD: Duration = Duration::from_secs(60);
 
 fn log_to_stderr(filter: &str, json: bool) {
     use std::io::IsTerminal;
@@ -328,5 +369,25 @@ fn log_to_stderr(filter: &str, json: bool) {
         log.json().init();
     } else {
         log.with_ansi(colour).init();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_told_at_once_and_then_once_a_minute() {
+        let mut log = FaultLog::default();
+        let start = Instant::now();
+        assert_eq!(log.news(&BTreeMap::new(), start), None);
+        let first = BTreeMap::from([("io_error", 1)]);
+        assert_eq!(log.news(&first, start), Some(first.clone()));
+        let many = BTreeMap::from([("io_error", 1), ("tls_handshake_failed", 7)]);
+        let soon = start + FAULT_LOG_PERIOD / 2;
+        assert_eq!(log.news(&many, soon), None);
+        let later = start + FAULT_LOG_PERIOD;
+        assert_eq!(log.news(&many, later), Some([("tls_handshake_failed", 7)].into()));
+        assert_eq!(log.news(&many, later + FAULT_LOG_PERIOD), None);
     }
 }

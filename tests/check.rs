@@ -70,6 +70,48 @@ fn a_protocol_that_is_not_spoken_fails_a_run_that_asked_for_it() {
 }
 
 #[test]
+#[cfg(unix)]
+fn an_interrupt_gives_a_partial_report() {
+    use rustix::process::{Pid, Signal, kill_process};
+    use support::Running;
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let dir = Directory::new("held");
+        let socket = dir.path("socket");
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let streams = support::accepted(listener);
+        let junit = dir.file("partial.xml", "");
+        let baseline = dir.file("partial.toml", "");
+        let running = Running::start(
+            command(&["check", &format!("unix:{socket}"), "--proto", "h1", "--jobs", "1"])
+                .args(["--filter", "h1.host.missing*", "--timeout", "600s", "--json", "-"])
+                .args(["--junit", &junit, "--write-baseline", &baseline]),
+        );
+        // `GET /` and the first case are answered; the next one waits for an answer that never comes.
+        for _ in 0..2 {
+            let mut stream = streams.recv_timeout(support::LIMIT).unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            let response = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            stream.write_all(response.as_bytes()).unwrap();
+        }
+        let mut held = streams.recv_timeout(support::LIMIT).unwrap();
+        let _ = held.read(&mut [0; 4096]).unwrap();
+        let pid = Pid::from_raw(i32::try_from(running.id).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+        let output = running.end();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{message}");
+        assert!(message.contains("is left as it was"), "{message}");
+        assert_eq!(fs::read_to_string(baseline).unwrap(), "");
+        assert!(fs::read_to_string(junit).unwrap().contains("run.whole"));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["outcome"], "interrupted");
+        assert_eq!(report["interrupted"], true);
+        assert_eq!(report["cases"].as_array().unwrap().len(), 1, "{report}");
+        assert!(report["passes"][0]["unplayed"].as_u64().unwrap() > 0, "{report}");
+    }
+}
+
+#[test]
 fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     let dir = Directory::new("bad-arguments-of-check");
     let caps = dir.file("caps.toml", "ecko = '/echo'");

@@ -125,6 +125,20 @@ fn an_open_loop_sends_what_its_schedule_says() {
 }
 
 #[test]
+fn sessions_arrive_by_the_rate_and_count_with_all_their_requests() {
+    let target = Target::start();
+    let options = ["-R", "100", "--session", "5", "--think", "10ms", "-n", "100", "--json", "-"];
+    let output = load(&[&[&*target.url][..], &options].concat());
+    ended_well(&output);
+    let report = json(&output);
+    assert_eq!((count(&report, "planned"), count(&report, "answered")), (100, 100));
+    let plan = report["manifest"]["plan"].as_str().unwrap();
+    assert!(plan.contains("100/s for 200ms"), "{plan}");
+    assert!(plan.contains("sessions of 5 requests, 10ms apart"), "{plan}");
+    assert_eq!(target.end().0, 100);
+}
+
+#[test]
 fn options_of_other_generators_are_understood() {
     let target = Target::start();
     for length in [["-d", "250ms"], ["-z", "250ms"], ["-D", "0.25"]] {
@@ -166,6 +180,10 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     refused(&["load", "-n", "5", "-d", "5s"], "cannot be used with");
     refused(&["load", "-n", "100", "-R", "1..100/s for 5s"], "constant rate");
     refused(&["load", "--arrivals", "poisson"], "--rate");
+    refused(&["load", "--session", "5"], "--rate");
+    refused(&["load", "-R", "10", "--session", "0"], "--session");
+    refused(&["load", "-R", "10", "--think", "1s"], "--session");
+    refused(&["load", "-R", "10", "-n", "12", "--session", "5"], "multiple of 5");
     refused(&["load", "--shard", "0/2"], "shares count from 1");
     refused(&["load", "--shard", "1/2"], "one target by one protocol");
     refused(&["load", "--proto", "h4"], "possible values");
@@ -178,6 +196,7 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     refused(&["load", "--mix", "cases:h1.feilds.*"], "h1.feilds");
     refused(&["load", "--body-file", "/nonexistent"], "/nonexistent");
     refused(&["load", "--urls", "/nonexistent"], "/nonexistent");
+    refused(&["load", "--samples", "/nonexistent/all.tsv"], "cannot write /nonexistent/all.tsv");
     refused(&["load", "https://localhost:1", "--cacert", "/nonexistent"], "/nonexistent");
     refused(&["load", "--nonesuch"], "--nonesuch");
     #[cfg(feature = "witness")]
@@ -191,6 +210,18 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
 #[cfg(unix)]
 fn a_target_that_is_not_there_is_named_with_its_error() {
     refused(&["load", "unix:/nonexistent.sock", "--no-tui"], "ENOENT");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_is_not_there_is_told_before_anything_else() {
+    let target = Target::start();
+    // Above the largest number that Linux gives.
+    let output = load(&[&target.url, "--pid", "1073741824", "-d", "1h", "--no-tui"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr), "falconry: there is no process 1073741824 (--pid)\n");
+    assert_eq!(text(&output.stdout), "");
+    assert_eq!(target.end(), (0, 0));
 }
 
 #[test]
@@ -252,6 +283,68 @@ fn one_file_that_cannot_be_written_costs_no_other() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("cannot write /nonexistent/report.json"));
     assert!(fs::metadata(csv).unwrap().len() > 0);
+}
+
+/// The rows of a file of all requests, without the names of the columns, cut into their fields.
+fn rows(file: &str) -> Vec<Vec<&str>> {
+    assert!(file.is_empty() || file.ends_with('\n'), "{file}");
+    let mut rows: Vec<Vec<_>> = file.lines().map(|row| row.split('\t').collect()).collect();
+    assert!(rows.iter().all(|row| row.len() == 13), "{file}");
+    let columns = rows.remove(0);
+    assert_eq!((columns[0], columns[2], columns[12]), ("lane", "number", "failure"));
+    rows
+}
+
+#[test]
+fn every_request_that_ended_has_its_row() {
+    let (target, dir) = (Target::start(), Directory::new("samples"));
+    let file = dir.path("all.tsv");
+    let origin = target.url.strip_suffix("/plaintext").unwrap();
+    // Responses to the second do not end as they should.
+    let list = dir.file("urls.txt", &format!("{origin}/plaintext\n{origin}/broken\n"));
+    let plan = ["-n", "40", "--blocks", "2", "-c", "2", "--proto", "h1,h2"];
+    let files = ["--urls", &list, "--samples", &file, "--json", "-"];
+    let output = load(&[&plan[..], &files].concat());
+    ended_well(&output);
+    let report = json(&output);
+    let text = fs::read_to_string(file).unwrap();
+    let rows = rows(&text);
+    for lane in report["lanes"].as_array().unwrap() {
+        let counts = &lane["counts"];
+        let of_lane: Vec<_> = rows.iter().filter(|row| lane["name"] == row[0]).collect();
+        let (answered, failed): (Vec<_>, Vec<_>) =
+            of_lane.into_iter().partition(|row| row[12].is_empty());
+        assert_eq!(counts["answered"], answered.len(), "{text}");
+        assert_eq!(counts["failed"], failed.len(), "{text}");
+        assert!(!answered.is_empty() && !failed.is_empty());
+        assert!(answered.iter().all(|row| row[3] == "GET /plaintext" && row[9] == "200"));
+        assert!(failed.iter().all(|row| row[3] == "GET /broken" && row[9].is_empty()));
+        assert!(failed.iter().all(|row| counts["failures"][row[12]].is_u64()), "{counts}");
+        for block in ["1", "2"] {
+            let all = answered.iter().chain(&failed).filter(|row| row[1] == block);
+            let mut numbers: Vec<u64> = all.map(|row| row[2].parse().unwrap()).collect();
+            numbers.sort_unstable();
+            assert_eq!(numbers, (0..20).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn every_request_can_go_to_standard_output() {
+    let target = Target::start();
+    let output = load(&[&target.url, "-n", "50", "-c", "2", "--samples", "-"]);
+    ended_well(&output);
+    assert_eq!(rows(text(&output.stdout)).len(), 50);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_costs_the_rows_and_no_other_report() {
+    let target = Target::start();
+    let output = load(&[&target.url, "-n", "20", "--samples", "/dev/full", "--json", "-"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("cannot write /dev/full: "), "{}", text(&output.stderr));
+    assert_eq!(count(&json(&output), "answered"), 20);
 }
 
 #[test]
@@ -367,7 +460,9 @@ fn an_interrupt_gives_a_partial_report() {
     use support::Running;
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let long = ["load", "-R", "100", "-d", "1h", "--proto", "h1", "--json", "-"];
-        let expect = ["--expect", "errors>100%"];
+        let dir = Directory::new("interrupt");
+        let file = dir.path("all.tsv");
+        let expect = ["--expect", "errors>100%", "--samples", &file];
         let mut running = Running::start(&mut command(&[&long[..], &expect].concat()));
         let mut lines = BufReader::new(running.stderr.take().unwrap());
         let mut line = String::new();
@@ -384,6 +479,8 @@ fn an_interrupt_gives_a_partial_report() {
         let report = json(&output);
         assert_eq!(report["lanes"][0]["interrupted"], true);
         assert!(count(&report, "answered") > 0);
+        let ended = count(&report, "answered") + count(&report, "failed");
+        assert_eq!(rows(&fs::read_to_string(file).unwrap()).len() as u64, ended);
     }
 }
 
@@ -398,7 +495,8 @@ fn quiet_says_nothing_while_it_runs() {
 #[test]
 #[cfg(unix)]
 fn a_reader_that_goes_away_is_no_error() {
-    for arguments in [&["-n", "20"][..], &["-n", "20", "--json", "-"]] {
+    for report in [&[][..], &["--json", "-"], &["--samples", "-"]] {
+        let arguments = [&["-n", "20"][..], report].concat();
         // A write to a pipe without a reader fails at once.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);

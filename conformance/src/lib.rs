@@ -21,8 +21,10 @@ pub mod registry;
 pub mod report;
 pub mod runner;
 pub mod select;
+mod stop;
 pub mod suites;
 pub mod target;
 pub mod transcript;
 
 pub use judge::Verdict;
+pub use stop::Stop;

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use falconry_fixtures::{Level, Meta, Protocol};
+use falconry_wire::h2::ErrorCode;
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::task::LocalSet;
+use tokio::task::{JoinSet, LocalSet};
 use tokio::time::Instant;
 
 use crate::judge::{Judgement, Verdict, judge_code, judge_data};
@@ -17,7 +18,8 @@ use crate::passive::{Findings, Watch};
 use crate::play::play;
 use crate::probe::{Miss, MissKind, Opening, Probe};
 use crate::registry::Entry;
-use crate::report::{CaseResult, Kind, Measurement, PassResult, Report, Unmet};
+use crate::report::{CaseResult, FirstTry, Kind, Measurement, PassResult, Report, Unmet};
+use crate::stop::Stop;
 use crate::transcript::{Transcript, Way};
 
 /// The server under test, and how it is reached.
@@ -48,6 +50,8 @@ pub struct Settings {
     pub known: KnownSet,
     /// Whether to show a progress bar on standard error, if that is a terminal.
     pub progress: bool,
+    /// Ends the run early when it is set.
+    pub stop: Stop,
 }
 
 impl Default for Settings {
@@ -59,6 +63,7 @@ impl Default for Settings {
             measured: false,
             known: KnownSet::new(),
             progress: false,
+            stop: Stop::default(),
         }
     }
 }
@@ -97,6 +102,7 @@ async fn run_here(
     let mut unspoken = Vec::new();
     for pass in subject.passes.iter().filter(|pass| chosen.concerns(pass.protocol)) {
         let found = run_pass(pass, settings, &chosen).await;
+        report.interrupted |= found.is_cut;
         if found.result.unspoken.is_some() {
             unspoken.push((found.result.clone(), found.cases));
         } else {
@@ -107,7 +113,9 @@ async fn run_here(
     // What was asked for has to be there; of the rest, one protocol at least.
     let nothing_spoken = unspoken.len() == report.passes.len();
     let unmet = unspoken.iter().find(|(pass, _)| pass.is_demanded);
-    if let Some((pass, cases)) = unmet.or(unspoken.first().filter(|_| nothing_spoken)) {
+    if !report.interrupted
+        && let Some((pass, cases)) = unmet.or(unspoken.first().filter(|_| nothing_spoken))
+    {
         report.baseline = pass.unspoken.clone();
         report.cases.clone_from(cases);
     }
@@ -168,11 +176,15 @@ fn is_active(entry: &Entry) -> bool {
 struct Found {
     result: PassResult,
     cases: Vec<CaseResult>,
+    /// Whether the end of the run came before its own.
+    is_cut: bool,
 }
 
 /// Runs one pass: the baseline, the cases, the rules, and the baseline again.
 async fn run_pass(pass: &Pass, settings: &Settings, chosen: &Chosen<'_>) -> Found {
     let started = Instant::now();
+    let (calm, floods) = chosen.played(pass.protocol);
+    let all = calm.len() + floods.len();
     let mut found = Found {
         result: PassResult {
             protocol: pass.protocol,
@@ -180,12 +192,18 @@ async fn run_pass(pass: &Pass, settings: &Settings, chosen: &Chosen<'_>) -> Foun
             shell: pass.shell.clone(),
             unspoken: None,
             is_demanded: pass.is_demanded,
+            unplayed: all,
             took: Duration::ZERO,
         },
         cases: Vec::new(),
+        is_cut: false,
     };
     let first = probe(pass, settings.patience * 2);
-    if let Err(miss) = baseline(&first, pass.protocol).await {
+    let Some(answer) = settings.stop.before(baseline(&first, pass.protocol)).await else {
+        found.is_cut = true;
+        return found;
+    };
+    if let Err(miss) = answer {
         let connections = first.transcripts();
         let alert = |seen: &Transcript| seen.octets(Way::Received).starts_with(TLS_ALERT);
         let reason = if connections.iter().any(alert) {
@@ -194,35 +212,38 @@ async fn run_pass(pass: &Pass, settings: &Settings, chosen: &Chosen<'_>) -> Foun
             miss.what
         };
         found.result.unspoken = Some(Unmet { reason: reason.clone() });
+        found.result.unplayed = 0;
         found.cases.push(baseline_result(pass, reason, connections));
         return found;
     }
-    let (calm, floods) = chosen.played(pass.protocol);
-    let bar = progress_bar(settings.progress, calm.len() + floods.len());
-    let mut attempts = Vec::with_capacity(calm.len() + floods.len());
-    for played in [&calm, &floods] {
-        let mut wave = play_all(pass, settings, played, &bar).await;
-        try_again_alone(pass, settings, played, &mut wave, &bar).await;
+    let bar = progress_bar(settings.progress, all);
+    let mut attempts = Vec::with_capacity(all);
+    for cases in [calm, floods] {
+        let mut wave = play_all(pass, settings, cases, &bar).await;
+        try_again_alone(pass, settings, &mut wave, &bar).await;
         attempts.append(&mut wave);
     }
     bar.finish_and_clear();
+    found.result.unplayed = all - attempts.len();
 
     let mut watch = Watch::new(pass.protocol);
     watch.add(
         &target_id(pass.protocol, "answers"),
         Findings::of(pass.protocol, &first.transcripts(), is_tls(pass)),
     );
-    for (entry, mut attempt) in calm.iter().chain(&floods).zip(attempts) {
+    for (entry, mut attempt) in attempts {
         watch.add(entry.id(), std::mem::take(&mut attempt.findings));
         if !chosen.only_rules {
-            let mut result = case_result(entry, attempt);
+            let mut result = case_result(&entry, attempt);
             let lacks = entry.meta().lacks(&pass.values);
             result.lacks = lacks.iter().map(ToString::to_string).collect();
             found.cases.push(result);
         }
     }
     found.cases.extend(rule_results(&watch, pass.protocol, chosen.chosen));
-    found.cases.push(survival(pass, settings.patience * 2).await);
+    let survival = settings.stop.before(survival(pass, settings.patience * 2)).await;
+    found.is_cut = survival.is_none();
+    found.cases.extend(survival);
     for case in &mut found.cases {
         (case.protocol, case.transport) = (pass.protocol, pass.transport());
     }
@@ -263,42 +284,46 @@ struct Attempt {
     findings: Findings,
     /// What the case measured.
     measurements: Vec<Measurement>,
+    /// The error codes of GOAWAYs, each once.
+    goaways: Vec<ErrorCode>,
+    /// What the try before gave, if this is a second one.
+    first: Option<FirstTry>,
     /// Whether more patience, of ours or the target's, might have given another verdict.
     in_doubt: bool,
     took: Duration,
 }
 
-/// Plays all cases, as many at once as `settings` allow; the attempts in the order of the cases.
+/// Plays all cases, as many at once as `settings` allow; those that were played before the end of the run, in their
+/// order.
 async fn play_all(
     pass: &Pass,
     settings: &Settings,
-    cases: &[Rc<Entry>],
+    cases: Vec<Rc<Entry>>,
     bar: &ProgressBar,
-) -> Vec<Attempt> {
-    let waiting: VecDeque<_> = cases.iter().cloned().enumerate().collect();
-    let waiting = Rc::new(RefCell::new(waiting));
+) -> Vec<(Rc<Entry>, Attempt)> {
+    let jobs = settings.jobs.clamp(1, cases.len().max(1));
     let done = Rc::new(RefCell::new(Vec::with_capacity(cases.len())));
-    let mut workers = Vec::new();
-    for _ in 0..settings.jobs.clamp(1, cases.len().max(1)) {
+    let waiting: VecDeque<_> = cases.into_iter().enumerate().collect();
+    let waiting = Rc::new(RefCell::new(waiting));
+    let mut workers = JoinSet::new();
+    for _ in 0..jobs {
         let (waiting, done) = (Rc::clone(&waiting), Rc::clone(&done));
         let (pass, patience, bar) = (pass.clone(), settings.patience, bar.clone());
-        workers.push(tokio::task::spawn_local(async move {
+        workers.spawn_local(async move {
             loop {
                 let next = waiting.borrow_mut().pop_front();
                 let Some((at, entry)) = next else { return };
                 let attempt = guarded(&pass, &entry, patience).await;
-                done.borrow_mut().push((at, attempt));
+                done.borrow_mut().push((at, entry, attempt));
                 bar.inc(1);
             }
-        }));
+        });
     }
-    for worker in workers {
-        // A worker has nothing that could panic: each attempt is a task of its own.
-        let _ = worker.await;
-    }
+    // A worker has nothing that could panic: each attempt is a task of its own.
+    settings.stop.before(async { while workers.join_next().await.is_some() {} }).await;
     let mut done = std::mem::take(&mut *done.borrow_mut());
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, attempt)| attempt).collect()
+    done.sort_by_key(|(at, ..)| *at);
+    done.into_iter().map(|(_, entry, attempt)| (entry, attempt)).collect()
 }
 
 /// Judges what timed out or took long again, one by one and with doubled waits: a busy moment is no fault.
@@ -308,21 +333,22 @@ async fn play_all(
 async fn try_again_alone(
     pass: &Pass,
     settings: &Settings,
-    cases: &[Rc<Entry>],
-    attempts: &mut [Attempt],
+    attempts: &mut [(Rc<Entry>, Attempt)],
     bar: &ProgressBar,
 ) {
     let mut confirmed = 0;
     let end = Instant::now() + settings.patience * TRIED_AGAIN;
-    for (entry, attempt) in cases.iter().zip(attempts).filter(|(_, attempt)| attempt.in_doubt) {
+    for (entry, attempt) in attempts.iter_mut().filter(|(_, attempt)| attempt.in_doubt) {
         if confirmed >= CONFIRMED || Instant::now() > end {
             return;
         }
         bar.set_message(format!("again, alone: {}", entry.id()));
-        let again = guarded(pass, entry, settings.patience * 2).await;
+        let again = guarded(pass, entry, settings.patience * 2);
+        let Some(again) = settings.stop.before(again).await else { return };
         let same = again.judgement.verdict == attempt.judgement.verdict;
         confirmed = if same { confirmed + 1 } else { 0 };
-        *attempt = again;
+        let Judgement { verdict, reason } = std::mem::replace(attempt, again).judgement;
+        attempt.first = Some(FirstTry { verdict, reason });
     }
 }
 
@@ -336,6 +362,8 @@ async fn guarded(pass: &Pass, entry: &Rc<Entry>, patience: Duration) -> Attempt 
         connections: Vec::new(),
         findings: Findings::default(),
         measurements: Vec::new(),
+        goaways: Vec::new(),
+        first: None,
         in_doubt: false,
         took: Duration::ZERO,
     });
@@ -352,8 +380,16 @@ async fn attempt(pass: &Pass, entry: &Entry, patience: Duration) -> Attempt {
         let lacks: Vec<_> = lacks.iter().map(|need| format!("`{need}`")).collect();
         let reason = format!("the target does not offer {}", lacks.join(" and "));
         let judgement = Judgement::new(Verdict::Skip, reason);
-        let (connections, findings) = (Vec::new(), Findings::default());
-        return Attempt { judgement, connections, findings, measurements, in_doubt: false, took };
+        return Attempt {
+            judgement,
+            connections: Vec::new(),
+            findings: Findings::default(),
+            measurements,
+            goaways: Vec::new(),
+            first: None,
+            in_doubt: false,
+            took,
+        };
     }
     let (judgement, mut connections, timed_out) = match entry {
         Entry::Data(case) => match play(case, &*pass.dial, &pass.values, patience).await {
@@ -376,13 +412,26 @@ async fn attempt(pass: &Pass, entry: &Entry, patience: Duration) -> Attempt {
     };
     let in_doubt = timed_out && is_poor(&judgement);
     let findings = Findings::of(pass.protocol, &connections, is_tls(pass));
+    let goaways = goaways(&connections);
     if judgement.verdict.is_remarkable() {
         connections.iter_mut().for_each(Transcript::forget_messages);
     } else {
         // What passed needs no proof.
         connections = Vec::new();
     }
-    Attempt { judgement, connections, findings, measurements, in_doubt, took }
+    let first = None;
+    Attempt { judgement, connections, findings, measurements, goaways, first, in_doubt, took }
+}
+
+/// The error codes of all GOAWAYs that came, each once.
+fn goaways(connections: &[Transcript]) -> Vec<ErrorCode> {
+    let mut codes = Vec::new();
+    for goaway in connections.iter().filter_map(Transcript::h2).flat_map(|h2| &h2.seen.goaways) {
+        if !codes.contains(&goaway.code) {
+            codes.push(goaway.code);
+        }
+    }
+    codes
 }
 
 fn is_poor(judgement: &Judgement) -> bool {
@@ -446,8 +495,14 @@ fn case_result(entry: &Entry, attempt: Attempt) -> CaseResult {
         Entry::Code(_) => Kind::Code,
         Entry::Passive(_) => Kind::Passive,
     };
-    let Attempt { judgement, connections, measurements, took, .. } = attempt;
-    CaseResult { measurements, ..result_of(entry.meta(), kind, judgement, connections, took) }
+    let Attempt { judgement, connections, measurements, goaways, first: first_try, took, .. } =
+        attempt;
+    CaseResult {
+        measurements,
+        goaways,
+        first_try,
+        ..result_of(entry.meta(), kind, judgement, connections, took)
+    }
 }
 
 fn rule_results(watch: &Watch, protocol: Protocol, chosen: &[&Entry]) -> Vec<CaseResult> {

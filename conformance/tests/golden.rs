@@ -8,12 +8,12 @@ use falconry_conformance::Verdict;
 use falconry_conformance::known::{self, Known};
 use falconry_conformance::pass::Transport;
 use falconry_conformance::report::{
-    CaseResult, Kind, Measurement, PassResult, Report, Unmet, write_json, write_junit,
+    CaseResult, FirstTry, Kind, Measurement, PassResult, Report, Unmet, write_json, write_junit,
     write_markdown, write_terminal,
 };
 use falconry_conformance::transcript::{End, Piece, Transcript, Way};
 use falconry_fixtures::{Level, Protocol};
-use falconry_wire::h2::{PREFACE, RawFrame};
+use falconry_wire::h2::{ErrorCode, PREFACE, RawFrame};
 
 fn check(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -68,6 +68,7 @@ fn pass(shell: &str) -> PassResult {
         shell: shell.into(),
         unspoken: None,
         is_demanded: false,
+        unplayed: 0,
         took: Duration::from_millis(1200),
     }
 }
@@ -104,7 +105,14 @@ fn report() -> Report {
     let mended = Known { verdict: Verdict::Warn, reason: None };
     let cases = vec![
         case("h1.chunked.broken", Verdict::Broken, "cannot connect: refused"),
-        CaseResult { kind: Kind::Code, ..case("h1.chunked.pass", Verdict::Pass, "") },
+        CaseResult {
+            kind: Kind::Code,
+            first_try: Some(FirstTry {
+                verdict: Verdict::Fail,
+                reason: Some("expected 200 close, got nothing open".into()),
+            }),
+            ..case("h1.chunked.pass", Verdict::Pass, "")
+        },
         CaseResult {
             lacks: vec!["echo".into()],
             ..case("h1.chunked.skip", Verdict::Skip, "the target does not offer `echo`")
@@ -156,6 +164,7 @@ fn http2() -> Report {
         level: Level::Hardening,
         kind: Kind::Code,
         measurements: vec![Measurement { what: "resets until stopped".into(), number }],
+        goaways: vec![ErrorCode::NO_ERROR, ErrorCode::ENHANCE_YOUR_CALM],
         connections: vec![connection_of_http2()],
         ..case("h2.abuse.resets", Verdict::Fail, "expected goaway close, got 1=200 alive open")
     };
@@ -204,6 +213,20 @@ fn beside() -> Report {
     report
 }
 
+/// A report of a run that was ended before its time.
+fn interrupted() -> Report {
+    let cut = PassResult { unplayed: 312, ..pass("nc h 8080") };
+    let to_come = PassResult { protocol: Protocol::H2, unplayed: 88, ..pass("nc h 8080") };
+    let known = Known { verdict: Verdict::Warn, reason: None };
+    let mut report = Report { interrupted: true, passes: vec![cut, to_come], ..report() };
+    report.cases.push(CaseResult {
+        kind: Kind::Passive,
+        known: Some(known),
+        ..case("h1.passive.server-form", Verdict::Pass, "held over 1 response")
+    });
+    report
+}
+
 /// A report of a run without a fault.
 fn clean() -> Report {
     let mut clean = report();
@@ -222,6 +245,7 @@ fn terminal_reports_are_as_approved() {
     check("clean.txt", &write_terminal(&clean(), false));
     check("unmet.txt", &write_terminal(&unmet(), false));
     check("beside.txt", &write_terminal(&beside(), false));
+    check("interrupted.txt", &write_terminal(&interrupted(), false));
     check("http2.txt", &write_terminal(&http2(), false));
     let measured = Report { measured: true, ..http2() };
     check("measured.txt", &write_terminal(&measured, false));
@@ -232,6 +256,7 @@ fn json_reports_are_as_approved() {
     check("report.json", &write_json(&report()));
     check("unmet.json", &write_json(&unmet()));
     check("beside.json", &write_json(&beside()));
+    check("interrupted.json", &write_json(&interrupted()));
     check("http2.json", &write_json(&http2()));
 }
 
@@ -240,6 +265,7 @@ fn junit_reports_are_as_approved() {
     check("report.xml", &write_junit(&report()));
     check("unmet.xml", &write_junit(&unmet()));
     check("beside.xml", &write_junit(&beside()));
+    check("interrupted.xml", &write_junit(&interrupted()));
     check("http2.xml", &write_junit(&http2()));
 }
 
@@ -248,6 +274,7 @@ fn markdown_reports_are_as_approved() {
     check("report.md", &write_markdown(&report()));
     check("unmet.md", &write_markdown(&unmet()));
     check("beside.md", &write_markdown(&beside()));
+    check("interrupted.md", &write_markdown(&interrupted()));
     check("http2.md", &write_markdown(&http2()));
 }
 
@@ -262,6 +289,32 @@ fn known_deviations_are_as_approved() {
 }
 
 #[test]
+fn second_tries_are_told_with_the_cases_that_they_changed() {
+    let tried = |count: usize, before: Verdict| {
+        let first_try = Some(FirstTry { verdict: before, reason: None });
+        let result = |at| CaseResult {
+            first_try: first_try.clone(),
+            ..case(&format!("h1.z.{at}"), Verdict::Fail, "")
+        };
+        let cases = (0..count).map(result).collect();
+        write_terminal(&Report { cases, ..report() }, false)
+    };
+    assert!(!tried(0, Verdict::Pass).contains("second try"));
+    for (count, before, words) in [
+        (
+            1,
+            Verdict::Fail,
+            "1 case had a second try, alone and with doubled waits, after a timeout or a failed connection: nothing changed.",
+        ),
+        (2, Verdict::Warn, "connection: h1.z.0, h1.z.1 came out otherwise."),
+        (9, Verdict::Warn, "connection: h1.z.0, h1.z.1, h1.z.2 and 6 others came out otherwise."),
+    ] {
+        let text = tried(count, before);
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
 fn only_news_fails_a_run() {
     let failures = |strict| {
         let report = Report { strict, ..report() };
@@ -271,6 +324,7 @@ fn only_news_fails_a_run() {
     assert_eq!(failures(false), failing);
     assert_eq!(failures(true).len(), failing.len() + 1);
     assert_eq!((report().exit_code(), clean().exit_code(), unmet().exit_code()), (1, 0, 3));
+    assert_eq!(Report { interrupted: true, ..clean() }.exit_code(), 130);
 }
 
 #[test]
@@ -284,4 +338,9 @@ fn a_second_target_changes_nothing_of_the_outcome() {
     clean.put_beside(&unmet());
     assert_eq!(clean.exit_code(), 0);
     assert!(write_terminal(&clean, false).contains("could not be judged: cannot connect"));
+    clean.put_beside(&Report { interrupted: true, cases: Vec::new(), ..report() });
+    assert_eq!(clean.exit_code(), 130);
+    let text = write_terminal(&clean, false);
+    assert!(text.contains("Beside it, http://h:8080: nothing judged."), "{text}");
+    assert!(text.contains("No case failed so far."), "{text}");
 }

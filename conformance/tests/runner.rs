@@ -7,16 +7,17 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use falconry_conformance::Verdict;
 use falconry_conformance::dial::{Dial, Dialing};
 use falconry_conformance::known::Known;
 use falconry_conformance::probe::{MissKind, Probe};
 use falconry_conformance::registry::Entry;
-use falconry_conformance::report::{Report, write_terminal};
+use falconry_conformance::report::{CaseResult, Report, write_terminal};
 use falconry_conformance::runner::{Settings, run};
-use falconry_fixtures::{Loader, Values};
+use falconry_conformance::{Stop, Verdict};
+use falconry_fixtures::{Loader, Protocol, Values};
 use falconry_transport::Stream;
 use falconry_transport::memory::{MemoryOptions, pair};
+use falconry_wire::h2::ErrorCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_local;
 
@@ -84,6 +85,74 @@ fn what_timed_out_is_judged_again_with_doubled_waits() {
     let report = run_on(late, &entries, &Settings::default());
     assert_eq!(report.exit_code(), 0, "{:?}", report.cases);
     assert!(report.took >= Duration::from_secs(1));
+    let first = report.cases[0].first_try.as_ref().unwrap();
+    assert_eq!(first.verdict, Verdict::Fail);
+    assert_eq!(first.reason.as_deref(), Some("expected 200 close, got open"));
+    assert_eq!(report.cases[1].first_try, None);
+}
+
+/// A decent server that has the run ended by its connection of that number, from 0, and leaves that one without an answer.
+struct Interrupting {
+    number: Cell<usize>,
+    last: usize,
+    stop: Stop,
+}
+
+impl Dial for Interrupting {
+    fn dial(&self) -> Dialing<'_> {
+        let number = self.number.replace(self.number.get() + 1);
+        assert!(number <= self.last, "a connection was opened after the end");
+        if number == self.last {
+            self.stop.set();
+            return Box::pin(std::future::pending());
+        }
+        Box::pin(async {
+            let (ours, mut theirs) = pair(MemoryOptions::default());
+            spawn_local(async move {
+                let _ = theirs.read(&mut [0; 4096]).await;
+                let _ = theirs.write_all(RESPONSE).await;
+            });
+            Ok(Box::new(ours) as Box<dyn Stream>)
+        })
+    }
+}
+
+#[test]
+fn an_interrupted_run_reports_what_was_judged_by_then() {
+    let ids = ["a.a", "a.b", "a.c"];
+    let entries = entries(&ids.map(|id| (id, "GET /", "200 close")));
+    // The first connection asks whether the server answers, the last whether it still does.
+    for (last, judged) in [(0, 0), (1, 0), (2, 1), (3, 2), (4, 3)] {
+        let stop = Stop::default();
+        let server = Interrupting { number: Cell::new(0), last, stop: stop.clone() };
+        let settings = Settings { jobs: 1, stop, ..Settings::default() };
+        let report = support::on_virtual_time(async || {
+            let chosen: Vec<_> = entries.iter().collect();
+            let mut subject = support::subject(Rc::new(server));
+            subject.passes.push(subject.passes[0].clone());
+            run(subject, &settings, &chosen, &entries).await
+        });
+        let seen: Vec<_> = report.cases.iter().map(|case| &*case.id).collect();
+        assert_eq!(seen, ids[..judged], "{last}");
+        let unplayed: Vec<_> = report.passes.iter().map(|pass| pass.unplayed).collect();
+        assert_eq!(unplayed, [3 - judged, 3], "{last}");
+        assert_eq!((report.exit_code(), report.took), (130, Duration::ZERO), "{last}");
+    }
+}
+
+#[test]
+fn codes_of_goaway_are_kept_of_cases_that_pass() {
+    let all = falconry_conformance::registry::load(None).unwrap();
+    let report = support::on_virtual_time(async || {
+        let chosen: Vec<_> =
+            all.iter().filter(|entry| entry.id().starts_with("h2.ping.")).collect();
+        let subject = support::reference(Protocol::H2, MemoryOptions::default());
+        run(subject, &Settings::default(), &chosen, &all).await
+    });
+    let has_code = |case: &&CaseResult| case.goaways == [ErrorCode::FRAME_SIZE_ERROR];
+    let case = report.cases.iter().find(has_code).expect("a PING of another length");
+    assert_eq!(case.verdict, Verdict::Pass);
+    assert!(case.connections.is_empty());
 }
 
 /// A decent server that loses patience with its second connection, after so many milliseconds.

@@ -162,6 +162,10 @@ impl Failure {
             Cause::Certificate(CertificateFault::WrongName) => Some(
                 "ask for the name that it is made out for by --sni, or take any certificate by --insecure",
             ),
+            Cause::Certificate(CertificateFault::Authority) => Some(
+                "have the server show one without CA:TRUE, signed by this one or by itself (with `openssl req -x509` it takes \
+                 -addext basicConstraints=critical,CA:FALSE), or take any certificate by --insecure",
+            ),
             Cause::Certificate(_) => Some("take any certificate by --insecure"),
             Cause::NotTls if self.phase == Phase::Tls => {
                 Some("the port seems to speak cleartext: write http:// instead of https://")
@@ -276,12 +280,22 @@ mod tests {
                 "connecting failed: Connection refused (ECONNREFUSED); nobody",
             ),
             ("tls.certificate.unknown-issuer", "--cacert"),
+            (
+                "tls.certificate.authority",
+                "(CA:TRUE), not of a server; have the server show one without",
+            ),
             ("tls.not-tls", "http://"),
             ("response.goaway.ENHANCE_YOUR_CALM", "GOAWAY ENHANCE_YOUR_CALM"),
         ] {
             let sentence = Failure::from_name(name).unwrap().to_string();
             assert!(sentence.contains(words), "{sentence}");
         }
+    }
+
+    #[test]
+    fn an_authoritys_certificate_has_a_name_of_its_own() {
+        let failure = Failure::new(Phase::Tls, TlsError::AuthorityCertificate);
+        assert_eq!(failure.name(), "tls.certificate.authority");
     }
 
     #[test]

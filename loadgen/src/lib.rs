@@ -23,7 +23,7 @@
 //! | [`compare`] | the same plan over several protocols or targets, in alternating blocks |
 //! | [`shard`] | shard directories and their merge |
 //! | [`sample`] | what processes use while the load runs |
-//! | [`report`] | the text, JSON, CSV, `.hgrm`, `.hlog`, JUnit, HTML and live forms |
+//! | [`report`] | the text, JSON, CSV, `.hgrm`, `.hlog`, JUnit, HTML and live forms, every request as TSV |
 
 pub mod clock;
 pub mod compare;

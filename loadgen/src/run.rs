@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
@@ -18,7 +19,7 @@ use crate::plan::Plan;
 use crate::protocol::h1::H1;
 use crate::protocol::h2::H2;
 use crate::protocol::{Engine, Protocol};
-use crate::record::{Recording, SLICE, Slice};
+use crate::record::{Ended, Recording, SLICE, Slice};
 use crate::request::Mix;
 use crate::sample::{SampleFault, Sampler, Usage};
 use crate::worker::pace::Pacer;
@@ -47,6 +48,22 @@ pub struct Job {
     pub start_at: Option<SystemTime>,
     /// The process whose use is sampled.
     pub process: Option<u32>,
+    /// Whether every measured request that ended is observed ([`Sight::Ended`]).
+    pub samples: bool,
+}
+
+/// What an observer of a run sees.
+#[derive(Clone, Copy, Debug)]
+pub enum Sight<'a> {
+    /// A slice of time that is over, of all threads together. They come in order.
+    Slice(&'a Slice),
+    /// Measured requests of one thread that ended, those of the drain included, in the order in which they did; where
+    /// [`Job::samples`] asks for them.
+    Ended(&'a [Ended]),
+    /// So many more of these are not shown: the observer took longer for them than the target to answer. Comes at the end.
+    Missed(u64),
+    /// Nothing new.
+    Nothing,
 }
 
 /// Why there is no recording.
@@ -89,16 +106,15 @@ pub enum RunError {
     Panicked,
 }
 
-/// Runs a job to its end, on threads of its own; `observe` sees all slices of time as they are over, in order, from
-/// all threads together. It is also called without one, at least four times a second from the first connection to the
-/// end, so that whoever watches can look after the user.
+/// Runs a job to its end, on threads of its own; `observe` sees what happens meanwhile. It is called at least four
+/// times a second from the first connection to the end, so that whoever watches can look after the user.
 ///
 /// # Errors
 /// When nothing was recorded: the target cannot be reached at all, say.
 pub fn run(
     job: &Job,
     stop: &Stop,
-    observe: &mut dyn FnMut(Option<&Slice>),
+    observe: &mut dyn FnMut(Sight<'_>),
 ) -> Result<Recording, RunError> {
     match job.protocol {
         Protocol::H1 => run_by::<H1>(job, stop, observe),
@@ -109,16 +125,18 @@ pub fn run(
 fn run_by<E: Engine + 'static>(
     job: &Job,
     stop: &Stop,
-    observe: &mut dyn FnMut(Option<&Slice>),
+    observe: &mut dyn FnMut(Sight<'_>),
 ) -> Result<Recording, RunError> {
     // Each worker prepares its own; here it is only tried.
     E::prepare(&job.mix, job.plan.seed).map_err(RunError::Mix)?;
     let sampler = job.process.map(Sampler::new).transpose()?;
     let (tell, told) = mpsc::channel();
+    let backlog = Arc::new(Backlog::default());
     let mut threads = Vec::new();
     for number in 0..job.plan.threads {
         if job.plan.connections_of(number) > 0 {
-            threads.push(Thread::start::<E>(job, stop, threads.len(), number, tell.clone())?);
+            let ears = (tell.clone(), Arc::clone(&backlog));
+            threads.push(Thread::start::<E>(job, stop, threads.len(), number, ears)?);
         }
     }
     drop(tell);
@@ -146,15 +164,23 @@ fn run_by<E: Engine + 'static>(
                 live.slice(&slice);
                 recording.absorb(slice);
             }
+            Ok((_, Word::News(News::Ended(ended)))) => {
+                (live.observe)(Sight::Ended(&ended));
+                backlog.shown(&ended);
+            }
             Ok((_, Word::Opening(_))) | Err(RecvTimeoutError::Timeout) => {}
             // The last thread has ended.
             Err(RecvTimeoutError::Disconnected) => break,
         }
         usage.read();
-        (live.observe)(None);
+        (live.observe)(Sight::Nothing);
     }
     recording = join(threads, recording)?;
     recording.usage = usage.read;
+    match backlog.missed.load(Relaxed) {
+        0 => {}
+        missed => (live.observe)(Sight::Missed(missed)),
+    }
     live.finish(&recording);
     Ok(recording)
 }
@@ -206,6 +232,32 @@ impl Sampling {
     }
 }
 
+/// Requests that were told and are not observed yet.
+///
+/// Threads never wait for the observer, which would make them late, and what waits for it never takes more memory
+/// than it may: what is too much is left out, and counted.
+#[derive(Debug, Default)]
+struct Backlog {
+    waiting: AtomicU64,
+    missed: AtomicU64,
+}
+
+impl Backlog {
+    /// Whether there is room for these.
+    fn takes(&self, ended: &[Ended]) -> bool {
+        let more = ended.len() as u64;
+        let has_room = self.waiting.load(Relaxed) < MOST_WAITING;
+        let count = if has_room { &self.waiting } else { &self.missed };
+        count.fetch_add(more, Relaxed);
+        has_room
+    }
+
+    /// These are observed.
+    fn shown(&self, ended: &[Ended]) {
+        self.waiting.fetch_sub(ended.len() as u64, Relaxed);
+    }
+}
+
 /// What threads tell.
 enum Word {
     Opening(Opening),
@@ -228,7 +280,7 @@ impl Thread {
         stop: &Stop,
         index: usize,
         number: usize,
-        tell: mpsc::Sender<(usize, Word)>,
+        (tell, backlog): (mpsc::Sender<(usize, Word)>, Arc<Backlog>),
     ) -> Result<Self, RunError> {
         let share = Share {
             plan: Arc::clone(&job.plan),
@@ -237,6 +289,7 @@ impl Thread {
             thread: number,
             timeouts: job.timeouts,
             stop: stop.clone(),
+            samples: job.samples,
         };
         let (verify, protocol) = (job.verify, job.protocol);
         let core = match job.pin.len() {
@@ -251,6 +304,11 @@ impl Thread {
             }
             let watch = verify.then(|| Verifying::new(protocol, &share.mix));
             let tell = move |word| {
+                if let Word::News(News::Ended(ended)) = &word
+                    && !backlog.takes(ended)
+                {
+                    return;
+                }
                 // Whoever listens no more has seen enough.
                 let _ = tell.send((index, word));
             };
@@ -300,12 +358,12 @@ fn begin(
     stop: &Stop,
     threads: &mut [Thread],
     told: &mpsc::Receiver<(usize, Word)>,
-    observe: &mut dyn FnMut(Option<&Slice>),
+    observe: &mut dyn FnMut(Sight<'_>),
 ) -> Result<Instant, RunError> {
     let mut waiting = threads.len();
     let (mut opened, mut failure) = (0, None);
     while waiting > 0 {
-        observe(None);
+        observe(Sight::Nothing);
         if stop.is_set() {
             return Err(RunError::Stopped);
         }
@@ -344,10 +402,10 @@ fn begin(
 fn common_start(
     at: SystemTime,
     stop: &Stop,
-    observe: &mut dyn FnMut(Option<&Slice>),
+    observe: &mut dyn FnMut(Sight<'_>),
 ) -> Result<Instant, RunError> {
     loop {
-        observe(None);
+        observe(Sight::Nothing);
         let left = match at.duration_since(SystemTime::now()) {
             Ok(left) => left,
             Err(late) => return Err(RunError::Late(late.duration())),
@@ -382,15 +440,11 @@ struct Live<'a> {
     next: Nanos,
     /// Length of the measured part, if that is known.
     length: Option<Nanos>,
-    observe: &'a mut dyn FnMut(Option<&Slice>),
+    observe: &'a mut dyn FnMut(Sight<'_>),
 }
 
 impl<'a> Live<'a> {
-    fn new(
-        threads: usize,
-        length: Option<Nanos>,
-        observe: &'a mut dyn FnMut(Option<&Slice>),
-    ) -> Self {
+    fn new(threads: usize, length: Option<Nanos>, observe: &'a mut dyn FnMut(Sight<'_>)) -> Self {
         Self { until: vec![0; threads], slices: BTreeMap::new(), next: 0, length, observe }
     }
 
@@ -410,7 +464,7 @@ impl<'a> Live<'a> {
         while self.next + SLICE <= until {
             let empty = || Slice { start: self.next, length: SLICE, ..Slice::default() };
             let slice = self.slices.remove(&self.next).unwrap_or_else(empty);
-            (self.observe)(Some(&slice));
+            (self.observe)(Sight::Slice(&slice));
             self.next += SLICE;
         }
     }
@@ -418,7 +472,7 @@ impl<'a> Live<'a> {
     /// Shows what is left.
     fn finish(self, recording: &Recording) {
         let left = recording.slices.iter().filter(|slice| slice.start >= self.next);
-        left.for_each(|slice| (self.observe)(Some(slice)));
+        left.for_each(|slice| (self.observe)(Sight::Slice(slice)));
     }
 }
 
@@ -447,3 +501,36 @@ const GLANCE: Duration = Duration::from_millis(100);
 const HEAD_START: Duration = Duration::from_millis(2);
 /// The longest time between two calls of the observer.
 const LOOK: Duration = Duration::from_millis(250);
+/// Requests that may wait for the observer: about 100 MiB, some seconds of a fast target.
+const MOST_WAITING: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Cause, Phase};
+    use crate::record::Lost;
+
+    #[test]
+    fn what_the_observer_is_too_slow_for_is_left_out_and_counted() {
+        let failure = Failure { phase: Phase::FirstByte, cause: Cause::Timeout };
+        let lost = Lost {
+            number: 0,
+            planned: 0,
+            free: None,
+            written: None,
+            first: None,
+            at: 0,
+            failure,
+            request: 0,
+            new: None,
+        };
+        // A batch begun is a batch kept.
+        let batch = vec![Ended::Failed(lost); 1000];
+        let backlog = Backlog::default();
+        let kept = (0..2000).filter(|_| backlog.takes(&batch)).count();
+        assert_eq!(kept, 1049);
+        assert_eq!(backlog.missed.load(Relaxed), 951_000);
+        backlog.shown(&batch);
+        assert!(backlog.takes(&batch) && !backlog.takes(&batch));
+    }
+}

@@ -154,6 +154,7 @@ async fn drive(stream: MemoryStream, schedule: &Schedule) -> (Log, usize) {
         }
         if out.is_empty() && engine.has_more() {
             engine.proceed(&prepared, &mut out);
+            assert!(!out.is_empty() || !engine.has_more(), "it neither goes on nor waits");
         }
         assert_eq!(engine.in_flight(), log.open.len());
         if log.open.is_empty() && engine.capacity() > 0 {

@@ -1,7 +1,7 @@
 //! Reports and displays, as they were last approved. `UPDATE_GOLDEN=1` rewrites the files.
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use falconry_loadgen::clock::Nanos;
@@ -270,6 +270,7 @@ fn beside() -> Report {
         base: "h1".into(),
         other: "h2".into(),
         pairs: 12,
+        missing: Vec::new(),
         ratios: vec![
             ratio("rate", 1.32, (1.28, 1.37), 0.000_2),
             ratio("p50", 0.78, (0.75, 0.81), 0.000_5),
@@ -288,12 +289,12 @@ fn text(report: &Report, style: Style) -> String {
     String::from_utf8(out).unwrap()
 }
 
-const UNICODE: Style = Style { colour: false, unicode: true };
+const UNICODE: Style = Style { colour: false, unicode: true, width: None };
 
 #[test]
 fn text_reports_are_as_approved() {
     check("open.txt", &text(&open(), UNICODE));
-    check("open-colour.txt", &text(&open(), Style { colour: true, unicode: true }));
+    check("open-colour.txt", &text(&open(), Style { colour: true, unicode: true, width: None }));
     check("open-ascii.txt", &text(&open(), Style::default()));
     check("closed.txt", &text(&closed(), UNICODE));
     check("beside.txt", &text(&beside(), UNICODE));
@@ -347,6 +348,76 @@ fn a_report_of_nothing_and_one_cut_short_are_written() {
 }
 
 #[test]
+fn lanes_that_cannot_be_compared_are_not_called_alike() {
+    let mut report = beside();
+    let comparison = &mut report.comparisons[0];
+    comparison.missing = comparison.ratios.drain(..).map(|ratio| ratio.figure).collect();
+    let all = text(&report, UNICODE);
+    assert!(!all.contains("No difference"), "{all}");
+    assert!(
+        all.contains("Not compared: rate, p50 (from plan), p99 (from plan), p50 (from send)"),
+        "{all}"
+    );
+    assert!(!all.contains("p-value"), "{all}");
+    // One that the interval shows and chance explains is none.
+    let mut report = beside();
+    report.comparisons[0].ratios.iter_mut().for_each(|ratio| ratio.p_value = 0.2);
+    assert!(
+        text(&report, UNICODE).contains("No difference is shown that chance does not explain.")
+    );
+}
+
+#[test]
+fn where_nothing_was_answered_no_speed_is_promised() {
+    let mut silent = closed();
+    let lane = &mut silent.lanes[0];
+    lane.recording.counts.answered = 0;
+    lane.recording.drain.answered = 0;
+    lane.recording.drain_length = 500_000_000;
+    let all = text(&silent, UNICODE);
+    assert!(
+        all.contains("Nothing was answered: this says nothing of the target's speed."),
+        "{all}"
+    );
+    assert!(!all.contains("the numbers are the target's"), "{all}");
+    assert!(all.contains("500 ms more for what was still to come (drain): no answer\n"), "{all}");
+}
+
+#[test]
+fn failures_stand_in_the_order_of_their_counts_and_requests_end_somewhere() {
+    let mut report = closed();
+    report.manifest.requests = (0..100_000).map(|number| format!("GET /{number}")).collect();
+    let counts = &mut report.lanes[0].recording.counts;
+    counts.requests = (0..100_000).collect();
+    let failure = |errno| Failure { phase: Phase::Response, cause: Cause::Os(errno) };
+    counts.failures = [(failure(104), 5), (failure(110), 90), (failure(113), 40)].into();
+    let all = text(&report, UNICODE);
+    let at = |part: &str| all.find(part).unwrap_or_else(|| panic!("{part} is not in {all}"));
+    assert!(at("ETIMEDOUT") < at("EHOSTUNREACH") && at("EHOSTUNREACH") < at("ECONNRESET"));
+    assert!(all.lines().count() < 120, "{}", all.lines().count());
+    assert!(at("GET /99999") < at("99,980 requests more"));
+}
+
+#[test]
+fn sentences_and_bars_end_with_the_line_of_a_terminal() {
+    for width in [60, 80, 100] {
+        let style = Style { width: Some(width), ..UNICODE };
+        for (name, report) in [("open", open()), ("closed", closed())] {
+            for line in text(&report, style).lines() {
+                // Phases and octets of samples have the width that they have.
+                let is_free = line.contains("first octet") || line.starts_with("      ");
+                assert!(
+                    is_free || line.chars().count() <= width.max(66),
+                    "{name}, {width}: {line}"
+                );
+            }
+        }
+    }
+    check("open-60.txt", &text(&open(), Style { width: Some(60), ..UNICODE }));
+    check("beside-80.txt", &text(&beside(), Style { width: Some(80), ..UNICODE }));
+}
+
+#[test]
 fn json_reports_are_as_approved() {
     for (name, mut report) in [("open.json", open()), ("beside.json", beside())] {
         // Whole histograms would hide the rest of the file; another test counts their samples.
@@ -360,6 +431,36 @@ fn json_reports_are_as_approved() {
         assert_eq!(value["schema"], 1);
         check(name, &text);
     }
+}
+
+/// The keys of a JSON value and of all below it, but for those that are names: of statuses, failures, facts, rules.
+fn keys(value: &serde_json::Value, all: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            for (key, below) in map {
+                all.insert(key.clone());
+                if !matches!(&**key, "statuses" | "failures" | "facts" | "violations") {
+                    keys(below, all);
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| keys(item, all)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_key_of_the_json_report_is_documented() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/load-report.md");
+    let docs = std::fs::read_to_string(docs).unwrap();
+    let mut all = BTreeSet::new();
+    for report in [open(), closed(), beside()] {
+        let mut out = Vec::new();
+        write_json(&mut out, &report).unwrap();
+        keys(&serde_json::from_slice(&out).unwrap(), &mut all);
+    }
+    let missing: Vec<_> = all.iter().filter(|key| !docs.contains(&format!("`{key}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]
@@ -410,6 +511,7 @@ fn the_live_view_is_as_approved() {
     (0..30).for_each(|number| screen.slice(&slice(number, true, SERVICE)));
     check("live.txt", &drawn(&screen, 80, 24));
     check("live-wide.txt", &drawn(&screen, 132, 40));
+    check("live-narrow.txt", &drawn(&screen, 40, 30));
     let mut screen = Screen::new(&view(true, &["h1"]), Style::default());
     (0..30).for_each(|number| screen.slice(&slice(number, true, SERVICE)));
     check("live-ascii.txt", &drawn(&screen, 80, 24));

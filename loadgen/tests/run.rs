@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use falconry_loadgen::connect::{Connector, Settings, Target};
-use falconry_loadgen::plan::{Arrivals, End, Load, Plan, Schedule, Shard};
+use falconry_loadgen::plan::{Arrivals, End, Load, Plan, Schedule, Session, Shard};
 use falconry_loadgen::protocol::Protocol;
-use falconry_loadgen::record::{Recording, SLICE, Slice};
+use falconry_loadgen::record::{Ended, Recording, SLICE};
 use falconry_loadgen::request::{Mix, Request, Text};
-use falconry_loadgen::run::{self, Job, RunError, Stop, Timeouts};
+use falconry_loadgen::run::{self, Job, RunError, Sight, Stop, Timeouts};
 use falconry_transport::Scheme;
 use falconry_transport::memory::{self, MemoryOptions};
 use falconry_wire::method::Method;
@@ -54,14 +54,11 @@ fn job(port: u16, protocol: Protocol, load: Load) -> Job {
         pin: Vec::new(),
         start_at: None,
         process: None,
+        samples: false,
     }
 }
 
-fn run(
-    job: &Job,
-    stop: &Stop,
-    observe: &mut dyn FnMut(Option<&Slice>),
-) -> Result<Recording, RunError> {
+fn run(job: &Job, stop: &Stop, observe: &mut dyn FnMut(Sight<'_>)) -> Result<Recording, RunError> {
     guarded(|| run::run(job, stop, observe))
 }
 
@@ -85,12 +82,14 @@ fn threads_count_together() {
 fn slices_are_observed_in_order_and_without_gaps() {
     let server = Witness::Hyper.start(Scheme::Http).unwrap();
     let length = Duration::from_nanos(SLICE * 3);
-    let load = Load::Open(Schedule::constant(40.0, length), Arrivals::Constant);
+    let load = Load::Open(Schedule::constant(40.0, length), Arrivals::Constant, Session::SINGLE);
     let (mut seen, mut looks) = (Vec::new(), 0);
     let job = job(server.address().port(), Protocol::H1, load);
-    let recording = run(&job, &Stop::default(), &mut |slice| match slice {
-        Some(slice) => seen.push((slice.start, slice.counts.answered)),
-        None => looks += 1,
+    let recording = run(&job, &Stop::default(), &mut |sight| match sight {
+        Sight::Slice(slice) => seen.push((slice.start, slice.counts.answered)),
+        Sight::Nothing => looks += 1,
+        // Nobody asked for them.
+        Sight::Ended(_) | Sight::Missed(_) => panic!("{sight:?}"),
     });
     let recording = recording.unwrap();
     // While there is no slice, too.
@@ -100,6 +99,26 @@ fn slices_are_observed_in_order_and_without_gaps() {
     let answered: u64 = seen.iter().map(|(_, answered)| answered).sum();
     assert_eq!(answered + recording.drain.answered, recording.counts.answered);
     assert_eq!(recording.counts.planned, 30);
+}
+
+#[test]
+fn requests_are_observed_one_by_one_where_they_are_asked_for() {
+    let server = Witness::Hyper.start(Scheme::Http).unwrap();
+    for protocol in [Protocol::H1, Protocol::H2] {
+        let job = Job { samples: true, ..job(server.address().port(), protocol, count(1001)) };
+        let mut numbers = Vec::new();
+        let recording = run(&job, &Stop::default(), &mut |sight| match sight {
+            Sight::Ended(ended) => numbers.extend(ended.iter().map(|ended| match ended {
+                Ended::Answered(sample) => sample.number,
+                Ended::Failed(lost) => panic!("{lost:?}"),
+            })),
+            Sight::Missed(missed) => panic!("{missed} missed"),
+            Sight::Slice(_) | Sight::Nothing => {}
+        });
+        assert_eq!(recording.unwrap().counts.answered, 1001);
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..1001));
+    }
 }
 
 #[test]

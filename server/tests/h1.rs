@@ -9,6 +9,7 @@ use falconry_server::application::{
     Exchange, Handled, HandlerError, Pipeline, Router, asynchronous,
 };
 use falconry_server::{DataRate, Endpoint, Limits, Profile, Server};
+use falconry_transport::tls;
 use falconry_wire::field::{FieldName, FieldSection};
 use support::{serve, serve_at, serve_with, statuses};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -612,6 +613,28 @@ async fn a_graceful_shutdown_ends_idle_connections_at_once_and_busy_ones_with_th
         assert!(answer.contains("Connection: close\r\n") && answer.ends_with("at last"));
         let totals = server.ended().await;
         assert_eq!(totals.ends["app_shutdown"], 2);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_graceful_shutdown_does_not_wait_for_tls_handshakes() {
+    let certificate = tls::development_certificate().unwrap();
+    let acceptor = certificate.server_config().unwrap().build().unwrap();
+    let server = Server::new(Pipeline::new(router()));
+    let endpoint = |endpoint: Endpoint| endpoint.tls(acceptor);
+    serve_at(server, endpoint, async |mut server| {
+        let mut silent = server.connect().await;
+        let mut stalled = server.connect().await;
+        // The head of a handshake record, whose content never comes.
+        stalled.send("\x16\x03\x01\x00\x40").await;
+        sleep(Duration::from_secs(1)).await;
+        let start = Instant::now();
+        server.stop(Duration::from_secs(100));
+        assert_eq!((silent.rest().await, stalled.rest().await), (String::new(), String::new()));
+        let totals = server.ended().await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert_eq!(totals.ends, [("app_shutdown", 2)].into());
     })
     .await;
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
 use std::collections::HashSet;
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use falconry_server::application::{Exchange, HandlerError, Pipeline, Router};
 use falconry_server::{Endpoint, Running, Server};
 use falconry_transport::tls::{self, ClientOptions, Trust};
-use falconry_transport::{Stream, Target, dial};
+use falconry_transport::{Bound, Listener, Stream, Target, dial};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -113,4 +114,45 @@ fn a_tls_address_without_a_certificate_is_refused() {
         .err()
         .expect("no certificate");
     assert_eq!(error.to_string(), "https://127.0.0.1:0 is a TLS endpoint without a certificate");
+}
+
+#[test]
+fn localhost_is_named_by_all_its_addresses() {
+    let running = server()
+        .listen(Endpoint::new("http://localhost:0".parse().unwrap()))
+        .listen(Endpoint::new("http://127.0.0.1:0".parse().unwrap()))
+        .start()
+        .unwrap();
+    let urls: Vec<_> = running.endpoints().iter().map(ToString::to_string).collect();
+    let hosts: Vec<_> = urls.iter().map(|url| url.rsplit_once(':').unwrap().0).collect();
+    let (v4, v6) = ("http://127.0.0.1", "http://[::1]");
+    let has_v6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+    assert_eq!(hosts, if has_v6 { vec![v4, v6, v4] } else { vec![v4, v4] });
+}
+
+/// A socket that the runtime will not watch.
+struct Unwatched(falconry_transport::Endpoint);
+
+impl Bound for Unwatched {
+    fn endpoint(&self) -> &falconry_transport::Endpoint {
+        &self.0
+    }
+
+    fn listen(self: Box<Self>) -> io::Result<Box<dyn Listener>> {
+        Err(io::Error::other("out of watches"))
+    }
+}
+
+#[test]
+fn what_a_worker_cannot_listen_on_fails_the_start() {
+    let address = falconry_transport::Endpoint::Tcp("192.0.2.1:80".parse().unwrap());
+    // The second endpoint's only socket is the second worker's.
+    let error = server()
+        .threads(2)
+        .listen(Endpoint::new("http://127.0.0.1:0".parse().unwrap()))
+        .listen(Endpoint::bound(Unwatched(address)))
+        .start()
+        .err()
+        .expect("an endpoint without a listener");
+    assert_eq!(error.to_string(), "failed to listen on 192.0.2.1:80: out of watches");
 }

@@ -18,6 +18,7 @@ Examples, all but the first beside `falconry serve`:
   falconry load http://127.0.0.1:8080/ -c 64 -d 10s    closed loop: 64 connections
   falconry load http://127.0.0.1:8080/ -c 64 -R 2000   open loop: 2000 requests a second
   falconry load http://127.0.0.1:8080/ -R '100..2000/s for 30s, 2000/s for 10s' --html report.html
+  falconry load http://127.0.0.1:8080/ -R 50 --arrivals poisson --session 5 --think 200ms
   falconry load http://127.0.0.1:8080/ --proto h2 -c 8 -m 32 -n 100k
   falconry load http://127.0.0.1:8080/ --proto h1,h2 -R 1000
   falconry load http://127.0.0.1:8080/plaintext --vs witness:hyper -c 8
@@ -64,10 +65,17 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_enum, value_name = "KIND", default_value_t = ArrivalsArg::Constant)]
     #[arg(requires = "rate", hide_possible_values = true, help_heading = LOAD)]
     pub(super) arrivals: ArrivalsArg,
+    /// Requests of each arrival, one behind the other's answer: a rate is of sessions then
+    #[arg(long, value_name = "N", value_parser = session, requires = "rate", help_heading = LOAD)]
+    pub(super) session: Option<u32>,
+    /// Pause within a session, from an answer to the next request
+    #[arg(long, value_name = "TIME", value_parser = value::time, requires = "session")]
+    #[arg(help_heading = LOAD)]
+    pub(super) think: Option<Duration>,
     /// Send this long before measuring [default: 0s, or 200ms a block]
     #[arg(long, value_name = "TIME", value_parser = value::time, help_heading = LOAD)]
     pub(super) warm_up: Option<Duration>,
-    /// Wait this long at the end for what is in flight
+    /// Longest time at the end for what is still due or in flight: half of it to send
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = value::time, help_heading = LOAD)]
     pub(super) drain: Duration,
     /// Seed of all that is random
@@ -102,6 +110,9 @@ pub(crate) struct LoadArgs {
 
     #[command(flatten)]
     pub(super) report: ReportArgs,
+    /// Write a row for each request, tab-separated (docs/load-report.md)
+    #[arg(long, value_name = "FILE", help_heading = REPORTS)]
+    pub(super) samples: Option<PathBuf>,
 
     /// Send one of several shares of the load: 1/3, 2/3 or 3/3
     #[arg(long, value_name = "I/N", value_parser = shard, help_heading = SHARDS)]
@@ -327,6 +338,11 @@ fn size(text: &str) -> Result<usize, String> {
     let number = value::count(text)?;
     let number = usize::try_from(number).ok().filter(|number| *number <= 1_000_000);
     number.ok_or_else(|| "give a number from 1 to 1M".into())
+}
+
+/// Reads how many requests a session has.
+fn session(text: &str) -> Result<u32, String> {
+    u32::try_from(size(text)?).map_err(|_| "give a number from 1 to 1M".into())
 }
 
 /// Reads the window of a stream. RFC 9113 §6.5.2: 2^31-1 at most; with none of it no response would come.

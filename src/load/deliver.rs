@@ -12,8 +12,8 @@ use crate::cli;
 
 /// Prints the report and writes the files asked for: all that can be written, then the first error.
 ///
-/// What goes to `-` is printed in place of the text.
-pub(crate) fn deliver(args: &ReportArgs, report: &Report) -> Result<(), Refusal> {
+/// What goes to `-` is printed in place of the text, which is left out, too, where something `is_printed` already.
+pub(crate) fn deliver(args: &ReportArgs, report: &Report, is_printed: bool) -> Result<(), Refusal> {
     let mut files: Vec<(PathBuf, io::Result<Vec<u8>>)> = Vec::new();
     let lanes = || report.lanes.iter().map(|lane| (lane.name.as_str(), &lane.recording));
     let interval = falconry_loadgen::clock::nanos(args.interval);
@@ -44,7 +44,7 @@ pub(crate) fn deliver(args: &ReportArgs, report: &Report) -> Result<(), Refusal>
     }
 
     let mut outcome = Ok(());
-    if !files.iter().any(|(path, _)| is_stdout(path)) {
+    if !is_printed && !files.iter().any(|(path, _)| is_stdout(path)) {
         let mut text = Vec::new();
         outcome = terminal::write(&mut text, report, Style::of(io::stdout().is_terminal()))
             .map_err(|error| Refusal::usage(format!("cannot print: {error}")))
@@ -63,7 +63,8 @@ pub(crate) fn deliver(args: &ReportArgs, report: &Report) -> Result<(), Refusal>
     outcome
 }
 
-fn is_stdout(path: &Path) -> bool {
+/// Whether that stands for standard output.
+pub(super) fn is_stdout(path: &Path) -> bool {
     path == Path::new("-")
 }
 

@@ -2,8 +2,8 @@
 
 mod args;
 mod deliver;
-mod interrupt;
 mod plan;
+mod samples;
 mod shard;
 mod subject;
 
@@ -21,16 +21,19 @@ use falconry_loadgen::protocol::Protocol;
 use falconry_loadgen::record::{Counts, Recording};
 use falconry_loadgen::report::live::Asked;
 use falconry_loadgen::report::progress::{Goal, View};
+use falconry_loadgen::report::samples::Block;
 use falconry_loadgen::report::watch::Watch;
 use falconry_loadgen::report::{Lane, Manifest, Report};
-use falconry_loadgen::run::{self, Job, RunError, Stop};
+use falconry_loadgen::run::{self, Job, RunError, Sight, Stop};
+use falconry_loadgen::sample::Sampler;
 use falconry_loadgen::{clock, sample, stats};
 
 pub(crate) use args::{LoadArgs, ReportArgs};
 pub(crate) use deliver::deliver;
 
 use crate::cli;
-use interrupt::Interrupt;
+use crate::interrupt::Interrupt;
+use samples::Samples;
 use subject::Subject;
 
 /// Why there is no report: a sentence, and the exit code that goes with it.
@@ -67,6 +70,10 @@ struct Contest {
 }
 
 fn load(args: &LoadArgs) -> Result<u8, Refusal> {
+    if let Some(process) = args.pid {
+        // Said before anything is opened or printed; the run looks it up for itself.
+        Sampler::new(process).map_err(|fault| Refusal::usage(fault.to_string()))?;
+    }
     let cores = available_parallelism().map_or(1, usize::from);
     let subjects = subjects(args, cores)?;
     let contests = contests(args, &subjects, cores)?;
@@ -80,13 +87,16 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     let ends = if subjects.iter().any(Subject::is_here) { 2 } else { 1 };
     raise_descriptor_limit((sockets * ends) as u64).map_err(Refusal::usage)?;
 
+    let mut samples = args.samples.as_deref().map(Samples::create).transpose()?;
     let stop = Stop::default();
-    let interrupt = Interrupt::watch(&stop)
+    let ended = stop.clone();
+    let interrupt = Interrupt::watch(move || ended.set())
         .map_err(|error| Refusal::usage(format!("cannot watch for signals: {error}")))?;
     let started = SystemTime::now();
     let seconds = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let monotonic = sample::monotonic();
-    let all = measure(args, &contests, &stop, &interrupt).map_err(|error| match error {
+    let all = measure(args, &contests, &mut samples, &stop, &interrupt);
+    let all = all.map_err(|error| match error {
         RunError::Stopped => Refusal { code: interrupt.code(), message: error.to_string() },
         error => Refusal::usage(error.to_string()),
     })?;
@@ -95,7 +105,9 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     if let (Some(dir), Some(contest)) = (&args.shard_dir, contests.first()) {
         shard::write(args, dir, &report, contest, monotonic)?;
     }
-    deliver(&args.report, &report)?;
+    let is_printed = samples.as_ref().is_some_and(Samples::is_stdout);
+    deliver(&args.report, &report, is_printed)?;
+    samples.map_or(Ok(()), Samples::end)?;
     match stats::exit_code(&report) {
         130 => Ok(interrupt.code()),
         // Speed and samples are no matter where nobody answers.
@@ -181,6 +193,7 @@ fn contests(args: &LoadArgs, subjects: &[Subject], cores: usize) -> Result<Vec<C
                 pin: args.pin.clone(),
                 start_at: args.start_at.map(|since| UNIX_EPOCH + since),
                 process: args.pid,
+                samples: args.samples.is_some(),
             };
             contests.push(Contest { name, target: subject.name.clone(), job });
         }
@@ -202,13 +215,16 @@ fn rounds(args: &LoadArgs, lanes: usize) -> usize {
 fn measure(
     args: &LoadArgs,
     contests: &[Contest],
+    samples: &mut Option<Samples>,
     stop: &Stop,
     interrupt: &Interrupt,
 ) -> Result<Vec<LaneRecordings>, RunError> {
     let view = view(args, contests);
     let rounds = rounds(args, contests.len());
+    // The live view and rows would write over each other.
+    let tui = !args.no_tui && !samples.as_ref().is_some_and(Samples::is_on_terminal);
     // What cannot be shown is no reason not to measure.
-    let mut watch = Watch::begin(&view, !args.no_tui, args.quiet).unwrap_or(Watch::Nobody);
+    let mut watch = Watch::begin(&view, tui, args.quiet).unwrap_or(Watch::Nobody);
     let mut begun = false;
     let all = compare::blocks(contests.len(), rounds, args.seed, |lane, round| {
         if stop.is_set() {
@@ -222,9 +238,20 @@ fn measure(
             let plan = Plan { seed: args.seed.wrapping_add(round as u64), ..(*job.plan).clone() };
             job.plan = Arc::new(plan);
         }
-        let done = run::run(&job, stop, &mut |slice| {
-            if let Some(slice) = slice {
-                let _ = watch.slice(slice);
+        let block = Block {
+            lane: &contest.name,
+            number: round + 1,
+            mix: &job.mix,
+            measured_from: job.plan.measured_from(),
+        };
+        let done = run::run(&job, stop, &mut |sight| {
+            match (sight, &mut *samples) {
+                (Sight::Slice(slice), _) => {
+                    let _ = watch.slice(slice);
+                }
+                (Sight::Ended(ended), Some(samples)) => samples.add(&block, ended),
+                (Sight::Missed(missed), Some(samples)) => samples.miss(missed),
+                _ => {}
             }
             if watch.tick() == Asked::Stop {
                 interrupt.key();
@@ -304,7 +331,7 @@ fn report(
             lane.summary.verdict.cautions.extend(sentences.iter().cloned());
         }
     }
-    let expectations = stats::judge(&args.expect, &lanes);
+    let expectations = stats::judge(&args.expect, &lanes, args.verify);
     Report { manifest: manifest(args, contests, started), lanes, comparisons, expectations }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use falconry_fixtures::Values;
 use falconry_loadgen::connect::{self, Settings, Target, Trust};
-use falconry_loadgen::plan::{End, Load, Plan, Shard};
+use falconry_loadgen::plan::{End, Load, Plan, Session, Shard};
 use falconry_loadgen::protocol::Announced;
 use falconry_loadgen::protocol::h2::Http2Options;
 use falconry_loadgen::request::{Content, List, Mix, Options};
@@ -43,8 +43,9 @@ pub(super) fn plan(args: &LoadArgs, blocks: usize, threads: usize) -> Result<Pla
         (None, Some(count)) => Load::Closed(End::Count(count.div_ceil(u64::from(many)))),
         (Some(rate), count) => {
             let arrivals = args.arrivals.into();
+            let session = session(args);
             let length = match count {
-                Some(count) => Some(time_of(rate, count)? / many),
+                Some(count) => Some(time_of(rate, sessions(count, session)?)? / many),
                 None if rate.is_open() => Some(length),
                 // A schedule that says how long it takes is carried out whole in each block.
                 None => args.duration,
@@ -53,6 +54,7 @@ pub(super) fn plan(args: &LoadArgs, blocks: usize, threads: usize) -> Result<Pla
             Load::Open(
                 schedule.map_err(|error| Refusal::usage(format!("--rate: {error}")))?,
                 arrivals,
+                session,
             )
         }
     };
@@ -74,7 +76,26 @@ pub(super) fn plan(args: &LoadArgs, blocks: usize, threads: usize) -> Result<Pla
     plan.checked().map_err(|error| Refusal::usage(error.to_string()))
 }
 
-/// How long a constant rate takes for so many requests.
+/// What arrives.
+fn session(args: &LoadArgs) -> Session {
+    Session {
+        requests: args.session.unwrap_or(Session::SINGLE.requests),
+        think: args.think.unwrap_or(Session::SINGLE.think),
+    }
+}
+
+/// In how many sessions so many requests are.
+fn sessions(count: u64, session: Session) -> Result<u64, Refusal> {
+    let each = u64::from(session.requests);
+    match count.is_multiple_of(each) {
+        true => Ok(count / each),
+        false => Err(Refusal::usage(format!(
+            "-n {count} is no number of whole sessions: give a multiple of {each} (--session)"
+        ))),
+    }
+}
+
+/// How long a constant rate takes for so many arrivals.
 fn time_of(rate: &falconry_loadgen::plan::Rate, count: u64) -> Result<Duration, Refusal> {
     let mend = "-n beside --rate needs one constant rate without a length, like --rate 1000";
     let second =

@@ -78,6 +78,12 @@ pub trait Bound: Send {
     /// Where it listens; port 0 is already resolved.
     fn endpoint(&self) -> &Endpoint;
 
+    /// All places where it listens, [`endpoint`](Self::endpoint) the first of them: `localhost` is two, where the host has
+    /// both loopback addresses.
+    fn endpoints(&self) -> Vec<Endpoint> {
+        vec![self.endpoint().clone()]
+    }
+
     /// Attaches to the current runtime.
     ///
     /// # Errors

@@ -140,23 +140,30 @@ fn local_address(socket: &RawSocket) -> io::Result<SocketAddr> {
 }
 
 fn bound(sockets: Vec<RawSocket>) -> io::Result<Box<dyn Bound>> {
-    let address = match sockets.first() {
-        Some(socket) => local_address(socket)?,
-        None => return Err(io::ErrorKind::InvalidInput.into()),
+    let addresses = sockets.iter().map(|socket| local_address(socket).map(Endpoint::Tcp));
+    let endpoints: Vec<_> = addresses.collect::<io::Result<_>>()?;
+    let Some(endpoint) = endpoints.first().cloned() else {
+        return Err(io::ErrorKind::InvalidInput.into());
     };
     let sockets = sockets.into_iter().map(Into::into).collect();
-    Ok(Box::new(TcpBound { sockets, endpoint: Endpoint::Tcp(address) }))
+    Ok(Box::new(TcpBound { sockets, endpoint, endpoints }))
 }
 
 /// Listening sockets of one worker: one, or two for `localhost`.
 struct TcpBound {
     sockets: Vec<std::net::TcpListener>,
     endpoint: Endpoint,
+    /// The address of each.
+    endpoints: Vec<Endpoint>,
 }
 
 impl Bound for TcpBound {
     fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        self.endpoints.clone()
     }
 
     fn listen(self: Box<Self>) -> io::Result<Box<dyn Listener>> {
@@ -377,6 +384,9 @@ mod tests {
         for workers in [1, 2] {
             let group = bind("http://localhost:0", workers);
             let port = port(group[0].endpoint());
+            let addresses: Vec<_> = group[0].endpoints().iter().map(ToString::to_string).collect();
+            let both = [format!("127.0.0.1:{port}"), format!("[::1]:{port}")];
+            assert_eq!(addresses, both[..if has_v6 { 2 } else { 1 }]);
             let mut listeners: Vec<_> =
                 group.into_iter().map(|bound| bound.listen().unwrap()).collect();
             for host in ["127.0.0.1", "::1"].into_iter().take(if has_v6 { 2 } else { 1 }) {

@@ -100,6 +100,11 @@ pub enum TlsError {
     /// We refused the peer's certificate.
     #[error("refused the certificate: {0}")]
     Certificate(CertificateError),
+    /// We refused the peer's certificate because it is that of an authority (RFC 5280 §4.2.1.9), whoever vouches for it.
+    #[error(
+        "refused the certificate: it is that of an authority (CA:TRUE), not of a server or client"
+    )]
+    AuthorityCertificate,
     /// We refused what the peer offered or sent; it was told by an alert.
     #[error("refused the TLS handshake: {0}")]
     Protocol(rustls::Error),
@@ -119,11 +124,20 @@ impl From<io::Error> for TlsError {
         match error.downcast::<rustls::Error>() {
             Ok(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => Self::NotTls,
             Ok(rustls::Error::AlertReceived(alert)) => Self::Alert(alert),
+            Ok(rustls::Error::InvalidCertificate(error)) if is_of_authority(&error) => {
+                Self::AuthorityCertificate
+            }
             Ok(rustls::Error::InvalidCertificate(error)) => Self::Certificate(error),
             Ok(error) => Self::Protocol(error),
             Err(error) => Self::Io(error),
         }
     }
+}
+
+/// Whether a certificate was refused because it says CA:TRUE. rustls has no variant for that and hands on the verifier's
+/// error, whose text is a name.
+fn is_of_authority(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::Other(error) if error.to_string() == "CaUsedAsEndEntity")
 }
 
 /// A TLS connection over `S`, after the handshake.
@@ -305,6 +319,19 @@ mod tests {
         let anyone = Connector::new(ClientOptions::new(Trust::Anyone)).unwrap();
         let (client, server) = fixture.shake(&anyone, "example.com").await;
         assert!(client.is_ok() && server.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_shows_an_authoritys_certificate_is_refused_by_that_name() {
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate_pem = params.self_signed(&key).unwrap().pem();
+        let config =
+            ServerConfig::from_pem(certificate_pem.as_bytes(), key.serialize_pem().as_bytes());
+        let fixture = Fixture { acceptor: config.unwrap().build().unwrap(), certificate_pem };
+        let (client, _) = fixture.shake(&fixture.connector(), "localhost").await;
+        assert!(matches!(client, Err(TlsError::AuthorityCertificate)), "{client:?}");
     }
 
     #[tokio::test]

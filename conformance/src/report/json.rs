@@ -13,7 +13,6 @@ use crate::transcript::{End, Transcript, Way};
 
 /// The report as JSON, in version 1 of its schema.
 pub fn write_json(report: &Report) -> String {
-    let mended = report.cases.iter().filter(|case| case.is_mended());
     let document = Document {
         schema: SCHEMA,
         falconry: &report.version,
@@ -21,8 +20,10 @@ pub fn write_json(report: &Report) -> String {
         outcome: match report.exit_code() {
             0 => "held",
             1 => "failed",
-            _ => "not-judged",
+            3 => "not-judged",
+            _ => "interrupted",
         },
+        interrupted: report.interrupted,
         baseline: report.baseline.as_ref().map(|unmet| unmet.reason.as_str()),
         beside: report.beside.as_ref().map(|beside| BesideTarget {
             target: &beside.target,
@@ -37,7 +38,7 @@ pub fn write_json(report: &Report) -> String {
         summary: Verdict::ALL.iter().map(|v| (v.name(), report.count(*v))).collect(),
         passes: report.passes.iter().map(pass).collect(),
         failures: report.failures().map(CaseResult::key).collect(),
-        mended: mended.map(CaseResult::key).collect(),
+        mended: report.mended().map(CaseResult::key).collect(),
         cases: report.cases.iter().map(|result| case(result, report)).collect(),
     };
     // Maps have string keys and nothing is fallible: this document always serialises.
@@ -55,6 +56,7 @@ struct Document<'a> {
     falconry: &'a str,
     target: &'a str,
     outcome: &'static str,
+    interrupted: bool,
     baseline: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     beside: Option<BesideTarget<'a>>,
@@ -79,6 +81,7 @@ struct Pass<'a> {
     transport: &'static str,
     unspoken: Option<&'a str>,
     demanded: bool,
+    unplayed: usize,
     took_ms: u64,
 }
 
@@ -109,6 +112,9 @@ struct Case<'a> {
     measurements: Vec<Measured<'a>>,
     lacks: &'a [String],
     examples: &'a [String],
+    goaways: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_try: Option<First<'a>>,
     took_ms: u64,
     connections: Vec<Connection>,
 }
@@ -116,6 +122,12 @@ struct Case<'a> {
 #[derive(Serialize)]
 struct BesideVerdict<'a> {
     target: &'a str,
+    verdict: Verdict,
+    reason: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct First<'a> {
     verdict: Verdict,
     reason: Option<&'a str>,
 }
@@ -176,6 +188,11 @@ fn case<'a>(case: &'a CaseResult, report: &'a Report) -> Case<'a> {
         measurements: case.measurements.iter().map(measured).collect(),
         lacks: &case.lacks,
         examples: &case.examples,
+        goaways: case.goaways.iter().map(ToString::to_string).collect(),
+        first_try: case
+            .first_try
+            .as_ref()
+            .map(|first| First { verdict: first.verdict, reason: first.reason.as_deref() }),
         took_ms: millis(case.took),
         connections: case.connections.iter().map(connection).collect(),
     }
@@ -187,6 +204,7 @@ fn pass(pass: &PassResult) -> Pass<'_> {
         transport: pass.transport.name(),
         unspoken: pass.unspoken.as_ref().map(|unmet| unmet.reason.as_str()),
         demanded: pass.is_demanded,
+        unplayed: pass.unplayed,
         took_ms: millis(pass.took),
     }
 }

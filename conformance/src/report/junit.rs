@@ -15,6 +15,16 @@ pub fn write_junit(report: &Report) -> String {
         suite.add_test_cases(cases.into_iter().map(|case| test_case(case, report)));
         junit.add_test_suite(suite);
     }
+    if let Some(interrupted) = report.interrupted_sentence() {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_type("interrupted");
+        status.set_message(interrupted);
+        let mut suite = TestSuite::new("run");
+        let mut test = TestCase::new("run.whole", status);
+        test.set_classname("run");
+        suite.add_test_case(test);
+        junit.add_test_suite(suite);
+    }
     // The writer replaces what XML cannot hold, and a string takes everything.
     junit.to_string().unwrap_or_default()
 }

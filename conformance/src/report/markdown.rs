@@ -26,6 +26,7 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
     }
     let failures = report.failures().count();
     let outcome = match failures {
+        _ if report.interrupted => format!("{failures} failed so far"),
         0 => match report.forgiven() {
             0 => "All demands held".to_owned(),
             1 => "All demands held but for 1 known deviation".to_owned(),
@@ -41,6 +42,12 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
         report.version,
         report.took.as_secs_f64()
     )?;
+    if let Some(second_tries) = report.second_tries_sentence() {
+        writeln!(text, "{}.\n", plain(&second_tries))?;
+    }
+    if let Some(interrupted) = report.interrupted_sentence() {
+        writeln!(text, "{interrupted}.\n")?;
+    }
     if let Some(beside) = report.beside_sentence() {
         writeln!(text, "{}.\n", plain(&beside))?;
     }
@@ -96,7 +103,7 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
             writeln!(text, "| {} | {} | {number} |", inline(&case.key()), plain(what))?;
         }
     }
-    for case in report.cases.iter().filter(|case| case.is_mended()) {
+    for case in report.mended() {
         writeln!(text, "\n{} passes again; drop it from the baseline file.", inline(&case.key()))?;
     }
     Ok(())

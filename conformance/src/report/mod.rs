@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use falconry_fixtures::{Level, Protocol};
+use falconry_wire::h2::ErrorCode;
 
 pub use json::write_json;
 pub use junit::write_junit;
@@ -37,6 +38,8 @@ pub struct Report {
     pub again: String,
     /// Why nothing could be judged; `None` where the run took place.
     pub baseline: Option<Unmet>,
+    /// Whether the run was ended before its time: the cases are those that were judged by then.
+    pub interrupted: bool,
     /// The protocols that were tried, each over a transport.
     pub passes: Vec<PassResult>,
     /// The second target whose verdicts stand beside, if there is one.
@@ -68,6 +71,8 @@ pub struct PassResult {
     pub unspoken: Option<Unmet>,
     /// Whether the run was asked for it.
     pub is_demanded: bool,
+    /// How many of its cases were not played, since the run was ended before its time.
+    pub unplayed: usize,
     /// How long it took.
     pub took: Duration,
 }
@@ -125,10 +130,23 @@ pub struct CaseResult {
     pub known: Option<Known>,
     /// What became of it with the second target.
     pub beside: Option<BesideResult>,
+    /// The error codes of the GOAWAYs that it received, each once, as they came.
+    pub goaways: Vec<ErrorCode>,
+    /// What the first try gave, where a timeout or a failed connection led to a second one, whose verdict this is.
+    pub first_try: Option<FirstTry>,
     /// What happened on its connections.
     pub connections: Vec<Transcript>,
     /// How long it took.
     pub took: Duration,
+}
+
+/// What the first of two tries gave.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FirstTry {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// One sentence that explains it; `None` for a plain pass.
+    pub reason: Option<String>,
 }
 
 /// What became of a case with the second target.
@@ -183,6 +201,8 @@ impl Default for CaseResult {
             examples: Vec::new(),
             known: None,
             beside: None,
+            goaways: Vec::new(),
+            first_try: None,
             connections: Vec::new(),
             took: Duration::ZERO,
         }
@@ -267,6 +287,7 @@ impl Report {
         }
         let (target, baseline) = (other.target.clone(), other.baseline.clone());
         self.beside = Some(Beside { target, baseline });
+        self.interrupted |= other.interrupted;
     }
 
     /// How many cases have that verdict with the second target.
@@ -288,7 +309,53 @@ impl Report {
             .filter(|(_, count)| *count > 0)
             .map(|(verdict, count)| format!("{count} {verdict}"))
             .collect();
-        Some(format!("Beside it, {target}: {}", counts.join(", ")))
+        let counts = if counts.is_empty() { "nothing judged".into() } else { counts.join(", ") };
+        Some(format!("Beside it, {target}: {counts}"))
+    }
+
+    /// What is missing of a run that was ended before its time, in a sentence without its full stop.
+    fn interrupted_sentence(&self) -> Option<String> {
+        let unplayed: usize = self.passes.iter().map(|pass| pass.unplayed).sum();
+        let missing = match unplayed {
+            0 => String::new(),
+            1 => "; 1 case was not played".to_owned(),
+            _ => format!("; {unplayed} cases were not played"),
+        };
+        self.interrupted.then(|| format!("Interrupted: this is what was judged by then{missing}"))
+    }
+
+    /// What second tries changed, in a sentence without its full stop.
+    fn second_tries_sentence(&self) -> Option<String> {
+        let tried: Vec<_> = self.cases.iter().filter(|case| case.first_try.is_some()).collect();
+        let other = |case: &&&CaseResult| {
+            case.first_try.as_ref().is_some_and(|first| first.verdict != case.verdict)
+        };
+        let changed: Vec<_> = tried.iter().filter(other).map(|case| case.key()).collect();
+        let cases = match tried.len() {
+            0 => return None,
+            1 => "1 case".to_owned(),
+            count => format!("{count} cases"),
+        };
+        let changed = match changed.get(..NAMED) {
+            _ if changed.is_empty() => "nothing changed".to_owned(),
+            Some(first) if changed.len() > NAMED => {
+                format!(
+                    "{} and {} others came out otherwise",
+                    first.join(", "),
+                    changed.len() - NAMED
+                )
+            }
+            _ => format!("{} came out otherwise", changed.join(", ")),
+        };
+        Some(format!(
+            "{cases} had a second try, alone and with doubled waits, after a timeout or a failed connection: {changed}"
+        ))
+    }
+
+    /// The known deviations that are gone. Of a passive rule, traffic cut short cannot tell.
+    fn mended(&self) -> impl Iterator<Item = &CaseResult> {
+        let is_whole = |case: &&CaseResult| !self.interrupted || case.kind != Kind::Passive;
+        self.cases.iter().filter(|case| case.is_mended()).filter(is_whole)
     }
 
     /// One line of shell that shows the failure again; `None` where that is the target as a whole.
@@ -358,9 +425,14 @@ impl Report {
         self.cases.iter().any(|other| other.repeats(case))
     }
 
-    /// The exit code: 0 all held, 1 failures, 3 the target could not be judged.
+    /// The exit code: 0 all held, 1 failures, 3 the target could not be judged, 130 interrupted (143 by SIGTERM, which
+    /// only the caller knows).
     pub fn exit_code(&self) -> u8 {
-        if self.baseline.is_some() { 3 } else { u8::from(self.failures().next().is_some()) }
+        match &self.baseline {
+            _ if self.interrupted => 130,
+            Some(_) => 3,
+            None => u8::from(self.failures().next().is_some()),
+        }
     }
 
     /// The topics in the order of their ids, each with its cases.
@@ -375,3 +447,6 @@ impl Report {
         topics
     }
 }
+
+/// Cases named in one sentence, at most.
+const NAMED: usize = 3;

@@ -132,7 +132,7 @@ impl Page {
                 self.brief(case, report);
             }
         }
-        for case in report.cases.iter().filter(|case| case.is_mended()) {
+        for case in report.mended() {
             self.line("");
             self.line(format!("{} passes again; drop it from the baseline file.", case.key()));
         }
@@ -212,9 +212,13 @@ impl Page {
             .filter(|(_, count)| *count > 0)
             .map(|(verdict, count)| self.verdict(verdict, &format!("{count} {verdict}")))
             .collect();
+        let counts = if counts.is_empty() { "nothing judged".into() } else { counts.join(", ") };
         self.line("");
-        self.line(format!("{} in {:.1} s.", counts.join(", "), report.took.as_secs_f64()));
+        self.line(format!("{counts} in {:.1} s.", report.took.as_secs_f64()));
         self.unspoken(report);
+        if let Some(second_tries) = report.second_tries_sentence() {
+            self.line(format!("{second_tries}."));
+        }
         let known = report.cases.iter().filter(|case| case.is_known()).count();
         if known > 0 {
             self.line(format!("{known} of them known from the baseline file."));
@@ -253,7 +257,13 @@ impl Page {
             self.line(format!("{dead} What was judged after it stopped says nothing about it."));
         }
         let failures = report.failures().count();
-        if failures == 0 {
+        if let Some(interrupted) = report.interrupted_sentence() {
+            let interrupted = self.verdict(Verdict::Warn, &format!("{interrupted}."));
+            self.line(interrupted);
+        }
+        if report.interrupted && failures == 0 {
+            self.line("No case failed so far.");
+        } else if failures == 0 {
             let held = match report.forgiven() {
                 0 => "All demands held.".to_owned(),
                 1 => "All demands held but for 1 known deviation.".to_owned(),
@@ -263,7 +273,9 @@ impl Page {
             self.line(held);
         } else {
             let cases = if failures == 1 { "case" } else { "cases" };
-            let failed = self.verdict(Verdict::Fail, &format!("{failures} {cases} failed."));
+            let so_far = if report.interrupted { " so far" } else { "" };
+            let failed = format!("{failures} {cases} failed{so_far}.");
+            let failed = self.verdict(Verdict::Fail, &failed);
             self.line(format!("{failed} `falconry check --explain ID` tells more of one."));
         }
     }

@@ -15,6 +15,7 @@ pub use order::order;
 use crate::plan::Load;
 use crate::record::{Recording, Series};
 use crate::stats::{per_cpu, quantile, rate};
+use crate::units;
 
 /// With fewer pairs, an interval cannot hold the truth 19 times of 20: it spans all pairs and is too short.
 pub const FEWEST_PAIRS: usize = 6;
@@ -30,6 +31,8 @@ pub struct Comparison {
     pub pairs: usize,
     /// One line for each figure that every block has.
     pub ratios: Vec<Ratio>,
+    /// The other figures, which a block lacks: without an answer there is no rate to divide by, with too few there is no percentile.
+    pub missing: Vec<String>,
 }
 
 /// One figure of two lanes.
@@ -47,9 +50,15 @@ pub struct Ratio {
 }
 
 impl Ratio {
-    /// Whether the interval contains 1: no difference is shown.
+    /// Whether the interval contains 1.
     pub fn is_level(&self) -> bool {
         (self.confidence.0..=self.confidence.1).contains(&1.0)
+    }
+
+    /// Whether a difference is shown: the interval does not contain 1, and chance makes one as large in fewer than one of 20
+    /// comparisons. The interval alone is a little short where pairs are few.
+    pub fn is_shown(&self) -> bool {
+        !self.is_level() && self.p_value < 0.05
     }
 }
 
@@ -58,12 +67,20 @@ impl Comparison {
     /// contains 1. One interval in twenty does not, by chance.
     pub fn self_test(&self) -> (bool, String) {
         let off: Vec<_> = self.ratios.iter().filter(|ratio| !ratio.is_level()).collect();
-        let all = self.ratios.len();
+        let (all, pairs) = (self.ratios.len(), self.pairs);
         if all == 0 {
             return (false, "Self-test: there is nothing to compare.".to_owned());
         }
+        if pairs < FEWEST_PAIRS {
+            let few = units::counted(pairs as u64, "pair");
+            return (
+                false,
+                format!(
+                    "Self-test: {few} of blocks say nothing, it takes {FEWEST_PAIRS} (`--blocks {FEWEST_PAIRS}`)."
+                ),
+            );
+        }
         if off.is_empty() {
-            let pairs = self.pairs;
             return (
                 true,
                 format!("Self-test: all {all} intervals contain 1, over {pairs} pairs of blocks."),
@@ -76,8 +93,9 @@ impl Comparison {
             })
             .collect();
         let sentence = format!(
-            "Self-test: {} of {all} intervals do not contain 1 ({}): one in twenty does so by chance, more call for more blocks.",
+            "Self-test: {} of {all} intervals {} 1 ({}): by chance one in twenty does, or a little more; try again with more blocks.",
             off.len(),
+            if off.len() == 1 { "does not contain" } else { "do not contain" },
             names.join(", ")
         );
         (false, sentence)
@@ -100,16 +118,20 @@ pub fn compare(
         .filter(|(base, other)| !base.interrupted && !other.interrupted)
         .map(|(base, other)| (figures(base, load), figures(other, load)))
         .collect();
-    let mut ratios = Vec::new();
+    let (mut ratios, mut missing) = (Vec::new(), Vec::new());
     let names = pairs.first().map(|(base, _)| base.as_slice()).unwrap_or_default();
     for (at, (figure, _)) in names.iter().enumerate() {
         // Where only some blocks have a figure, those that have are no fair choice.
         let value = |figures: &[(&str, Option<f64>)]| figures.get(at).and_then(|(_, value)| *value);
         let values: Option<Vec<_>> =
             pairs.iter().map(|(base, other)| Some((value(base)?, value(other)?))).collect();
-        ratios.extend(values.and_then(|values| ratio::ratio(figure, &values, seed)));
+        match values.and_then(|values| ratio::ratio(figure, &values, seed)) {
+            Some(ratio) => ratios.push(ratio),
+            None => missing.push((*figure).to_owned()),
+        }
     }
-    Comparison { base: base.to_owned(), other: other.to_owned(), pairs: pairs.len(), ratios }
+    let (base, other) = (base.to_owned(), other.to_owned());
+    Comparison { base, other, pairs: pairs.len(), ratios, missing }
 }
 
 /// What is compared, in the order of reports. The names are the same for all recordings of a plan.
@@ -190,7 +212,44 @@ mod tests {
         other.blocks[3] = synthetic::recording(&vec![Part::even(10, 1_000_000); 4], false);
         let comparison = compare(("a", &base), ("b", &other), &load(), 1);
         assert!(comparison.ratios.iter().all(|ratio| ratio.figure != "p99"), "{comparison:?}");
+        assert_eq!(comparison.missing, ["p99"]);
         assert!(comparison.ratios.iter().any(|ratio| ratio.figure == "p50"));
+    }
+
+    #[test]
+    fn a_lane_without_answers_cannot_be_compared() {
+        let mut random = Random::new(55);
+        let base = lane(&mut random, 6, 300, 1e6);
+        let block = synthetic::recording(&vec![Part::default(); 4], false);
+        let other = LaneRecordings { blocks: vec![block; 6], stopped: false };
+        let comparison = compare(("a", &base), ("b", &other), &load(), 1);
+        assert_eq!((comparison.pairs, comparison.ratios.len()), (6, 0));
+        assert_eq!(comparison.missing, ["rate", "p50", "p99", "requests per CPU second"]);
+    }
+
+    #[test]
+    fn a_self_test_of_few_pairs_says_so() {
+        let mut random = Random::new(56);
+        let (base, other) = (lane(&mut random, 3, 300, 1e6), lane(&mut random, 3, 300, 1e6));
+        let (level, sentence) = compare(("A", &base), ("B", &other), &load(), 1).self_test();
+        assert!(!level);
+        assert_eq!(
+            sentence,
+            "Self-test: 3 pairs of blocks say nothing, it takes 6 (`--blocks 6`)."
+        );
+    }
+
+    #[test]
+    fn a_difference_that_is_shown_is_one_by_interval_and_by_chance() {
+        let ratio = |confidence, p_value| Ratio {
+            figure: "rate".to_owned(),
+            ratio: 1.1,
+            confidence,
+            p_value,
+        };
+        assert!(ratio((1.05, 1.2), 0.03).is_shown());
+        assert!(!ratio((1.05, 1.2), 0.06).is_shown());
+        assert!(!ratio((0.95, 1.2), 0.03).is_shown());
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub enum Cause {
     GoAway(ErrorCode),
     /// Octets that nobody asked for.
     Surplus,
+    /// The server does not read what it makes us send, or what it has answered already.
+    Unread,
     /// The content is not as long as Content-Length says.
     ContentLength,
     /// Status 101 without an Upgrade of ours (RFC 9110 §15.2.2).
@@ -64,7 +66,7 @@ pub enum Cause {
 }
 
 /// The causes without a value, with their names.
-const PLAIN: [(Cause, &str); 13] = [
+const PLAIN: [(Cause, &str); 14] = [
     (Cause::Timeout, "timeout"),
     (Cause::Deadline, "deadline"),
     (Cause::Closed, "closed"),
@@ -76,6 +78,7 @@ const PLAIN: [(Cause, &str); 13] = [
     (Cause::TlsProtocol, "tls-protocol"),
     (Cause::Alpn, "alpn"),
     (Cause::Surplus, "surplus"),
+    (Cause::Unread, "unread"),
     (Cause::ContentLength, "content-length"),
     (Cause::Upgrade, "upgrade"),
 ];
@@ -196,6 +199,7 @@ impl fmt::Display for Cause {
             Self::Reset(code) => write!(f, "the server reset the stream: {code}"),
             Self::GoAway(code) => write!(f, "the server ended the connection: GOAWAY {code}"),
             Self::Surplus => f.write_str("the server sent octets that nobody asked for"),
+            Self::Unread => f.write_str("the server does not read what it is sent"),
             Self::ContentLength => f.write_str("the content is not as long as Content-Length says"),
             Self::Upgrade => f.write_str("status 101 without an Upgrade"),
         }
@@ -218,6 +222,7 @@ impl From<TlsError> for Cause {
             TlsError::Closed => Self::Closed,
             TlsError::Alert(alert) => Self::Alert(alert.into()),
             TlsError::Certificate(error) => Self::Certificate(error.into()),
+            TlsError::AuthorityCertificate => Self::Certificate(CertificateFault::Authority),
             TlsError::Io(error) => of_transport(&error),
             _ => Self::TlsProtocol,
         }

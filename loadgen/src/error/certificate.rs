@@ -23,6 +23,9 @@ pub enum CertificateFault {
     /// It is not for servers.
     #[error("it is not made for servers")]
     WrongPurpose,
+    /// It is that of an authority.
+    #[error("it is that of an authority (CA:TRUE), not of a server")]
+    Authority,
     /// A signature does not hold, or is of a kind we do not know.
     #[error("its signature does not hold")]
     BadSignature,
@@ -43,6 +46,7 @@ impl CertificateFault {
         Self::NotValidYet,
         Self::Revoked,
         Self::WrongPurpose,
+        Self::Authority,
         Self::BadSignature,
         Self::BadEncoding,
         Self::Other,
@@ -57,6 +61,7 @@ impl CertificateFault {
             Self::NotValidYet => "not-valid-yet",
             Self::Revoked => "revoked",
             Self::WrongPurpose => "wrong-purpose",
+            Self::Authority => "authority",
             Self::BadSignature => "bad-signature",
             Self::BadEncoding => "bad-encoding",
             Self::Other => "other",

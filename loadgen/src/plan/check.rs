@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::length::Length;
 use super::rate::MAX_RATE;
-use super::{End, Load, Plan, Schedule};
+use super::{End, Load, Plan, Schedule, Session};
 use crate::clock::nanos;
 
 /// Why a plan cannot be carried out, and how to mend it.
@@ -52,6 +52,9 @@ pub enum PlanFault {
     /// The run is longer than can be planned.
     #[error("the run takes {0}: at most 366 days can be planned")]
     TooLong(Length),
+    /// Nothing is sent in a session.
+    #[error("no requests in a session: ask for at least one (--session)")]
+    EmptySession,
     /// A rate of the schedule is out of range.
     #[error("a rate of {0}/s cannot be planned: rates go from 0 to 1000M/s")]
     NoRate(f64),
@@ -100,12 +103,13 @@ impl Plan {
             Load::Closed(End::Count(0)) => return Err(PlanFault::NoRequests),
             Load::Closed(End::After(Duration::ZERO)) => return Err(PlanFault::NoTime),
             Load::Closed(_) => {}
-            Load::Open(schedule, _) => schedule.check(!self.warm_up.is_zero())?,
+            Load::Open(.., Session { requests: 0, .. }) => return Err(PlanFault::EmptySession),
+            Load::Open(schedule, ..) => schedule.check(!self.warm_up.is_zero())?,
         }
         let length = match &self.load {
             Load::Closed(End::After(length)) => *length,
             Load::Closed(End::Count(_)) => Duration::ZERO,
-            Load::Open(schedule, _) => schedule.length(),
+            Load::Open(schedule, ..) => schedule.length(),
         };
         let length = length.saturating_add(self.warm_up);
         if length > LONGEST {
@@ -157,7 +161,7 @@ mod tests {
     }
 
     fn open(rate: &str) -> Plan {
-        let load = Load::Open(rate.parse().expect(rate), Arrivals::Constant);
+        let load = Load::Open(rate.parse().expect(rate), Arrivals::Constant, Session::SINGLE);
         Plan { load, ..plan() }
     }
 
@@ -175,6 +179,8 @@ mod tests {
         let endless = Piece { from: f64::NAN, to: 1.0, length: Duration::from_secs(1) };
         let long = Load::Closed(End::After(Duration::MAX));
         let shard = |index, count| Shard { index, count };
+        let empty = Session { requests: 0, ..Session::SINGLE };
+        let empty = Load::Open("1/s for 1s".parse().expect("rate"), Arrivals::Constant, empty);
         let warm_up = Duration::from_secs(1);
         for (plan, fault) in [
             (Plan { connections: 0, ..plan() }, PlanFault::NoConnections),
@@ -194,11 +200,13 @@ mod tests {
             (Plan { load: Load::Closed(End::After(Duration::ZERO)), ..plan() }, PlanFault::NoTime),
             (Plan { load: long, ..plan() }, PlanFault::TooLong(Length(Duration::MAX))),
             (open("0.01/s for 10s"), PlanFault::NothingPlanned(0.1)),
+            (Plan { load: empty, ..plan() }, PlanFault::EmptySession),
             (Plan { warm_up, ..open("0..10/s for 10s") }, PlanFault::WarmUpAtRateZero),
         ] {
             assert_eq!(plan.checked(), Err(fault));
         }
-        let endless = Load::Open(Schedule { pieces: vec![endless] }, Arrivals::Constant);
+        let endless =
+            Load::Open(Schedule { pieces: vec![endless] }, Arrivals::Constant, Session::SINGLE);
         assert!(matches!(Plan { load: endless, ..plan() }.checked(), Err(PlanFault::NoRate(_))));
     }
 }

@@ -36,7 +36,7 @@ pub struct Plan {
     pub threads: usize,
     /// Requests after which a connection is closed and opened anew; none keeps it.
     pub requests_per_connection: Option<u64>,
-    /// How long to wait, behind the end, for what is still in flight.
+    /// Longest time behind the end for what was due before it: to be sent in its first half, to be answered in all of it.
     pub drain: Duration,
     /// Which share of the plan this process sends.
     pub shard: Shard,
@@ -49,8 +49,25 @@ pub struct Plan {
 pub enum Load {
     /// The responses: each makes room for the next request (closed loop).
     Closed(End),
-    /// The clock, whatever the server does (open loop).
-    Open(Schedule, Arrivals),
+    /// The clock, whatever the server does (open loop): it has sessions arrive.
+    Open(Schedule, Arrivals, Session),
+}
+
+/// What arrives: a user, who sends a request, reads the response, and sends the next (partly open loop). Of one request, it is
+/// that request, and the loop is open.
+///
+/// A request that fails does not end a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Session {
+    /// How many requests, at least 1.
+    pub requests: u32,
+    /// From the end of a response to the plan of the next request.
+    pub think: Duration,
+}
+
+impl Session {
+    /// One request.
+    pub const SINGLE: Self = Self { requests: 1, think: Duration::ZERO };
 }
 
 /// When a closed loop ends.
@@ -71,6 +88,11 @@ pub struct Shard {
     pub count: u32,
 }
 
+/// How long behind the end what was due before is sent at least, however short the drain.
+///
+/// A worker that wakes a little late must not leave the last requests of the plan unsent; a real backlog is longer by far.
+const GRACE: Nanos = 10_000_000;
+
 impl Plan {
     /// When the warm-up is over and measuring begins.
     pub fn measured_from(&self) -> Nanos {
@@ -82,9 +104,20 @@ impl Plan {
         let length = match &self.load {
             Load::Closed(End::Count(_)) => return None,
             Load::Closed(End::After(length)) => *length,
-            Load::Open(schedule, _) => schedule.length(),
+            Load::Open(schedule, ..) => schedule.length(),
         };
         Some(nanos(self.warm_up.saturating_add(length)))
+    }
+
+    /// When nothing is sent any more: halfway through the drain, so that what is sent last has the other half for its answer;
+    /// `None` if a count of requests decides.
+    pub fn sent_to(&self) -> Option<Nanos> {
+        Some(self.measured_to()?.saturating_add(nanos(self.drain / 2).max(GRACE)))
+    }
+
+    /// When all is given up that is still in flight; `None` if a count of requests decides when the drain begins.
+    pub fn drained_at(&self) -> Option<Nanos> {
+        Some(self.measured_to()?.saturating_add(nanos(self.drain)))
     }
 
     /// Whether the clock decides when a request is sent.

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::arrivals::{Cursor, Share};
-use super::{Arrivals, End, Load, Plan, Schedule};
-use crate::clock::Nanos;
+use super::{Arrivals, End, Load, Plan, Schedule, Session};
+use crate::clock::{Nanos, nanos};
 
 /// A request that is due.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Planned {
     pub measured: bool,
     /// Whether it was put back before: what it waited since its plan is not the generator's doing alone.
     pub again: bool,
+    /// How many requests are planned with it: all of its session for the first, none for those that follow.
+    pub brings: u32,
 }
 
 /// What was due and never sent.
@@ -24,8 +26,8 @@ pub struct Planned {
 pub struct Unsent {
     /// Measured requests that nobody took.
     pub waiting: u64,
-    /// Measured requests that were taken, put back, and not taken again.
-    pub put_back: u64,
+    /// Measured requests that were planned already: put back and not taken again, or of a session that has begun.
+    pub owed: u64,
 }
 
 /// The requests that one worker has still to send. Its connections share it.
@@ -35,7 +37,7 @@ pub struct Unsent {
 pub struct Source {
     /// Taken before anything else, oldest first.
     put_back: VecDeque<Planned>,
-    /// When nothing is given any more: [`GRACE`] behind the end of an open loop.
+    /// When nothing is given any more: [`Plan::sent_to`].
     closes: Nanos,
     kind: Kind,
 }
@@ -50,6 +52,8 @@ enum Kind {
 #[derive(Debug)]
 struct Closed {
     measured_from: Nanos,
+    /// When no new ones are given any more.
+    end: Nanos,
     warm_up: u64,
     number: u64,
     stride: u64,
@@ -63,12 +67,14 @@ struct Open {
     warm_up: Cursor,
     schedule: Cursor,
     end: Nanos,
+    /// Of a session.
+    requests: u32,
+    think: Nanos,
+    /// The next requests of sessions that have begun, by planned time.
+    following: VecDeque<Planned>,
+    /// Measured requests of sessions that have begun, less what was taken.
+    owed: u64,
 }
-
-/// How long behind the end what was due before is still given.
-///
-/// A worker that wakes a little late must not leave the last requests of the plan unsent; a real backlog is longer by far.
-const GRACE: Nanos = 10_000_000;
 
 /// Room for what is put back without allocating.
 const PUT_BACK: usize = 256;
@@ -82,23 +88,31 @@ impl Source {
         let share = plan.share(thread);
         let measured_from = plan.measured_from();
         let end = plan.measured_to().unwrap_or(Nanos::MAX);
-        let (kind, closes) = match &plan.load {
+        let closes = plan.sent_to().unwrap_or(Nanos::MAX);
+        let kind = match &plan.load {
             Load::Closed(until) => {
                 let limit = match until {
                     End::After(_) => u64::MAX,
                     End::Count(count) => *count,
                 };
                 let Share { first, stride } = share;
-                let closed = Closed { measured_from, warm_up: first, number: first, stride, limit };
-                (Kind::Closed(closed), end)
+                let (warm_up, number) = (first, first);
+                Kind::Closed(Closed { measured_from, end, warm_up, number, stride, limit })
             }
-            Load::Open(schedule, arrivals) => {
+            Load::Open(schedule, arrivals, Session { requests, think }) => {
                 let rate = schedule.pieces.first().map_or(0.0, |piece| piece.from);
                 let steady = Schedule::constant(rate, plan.warm_up);
                 let warm_up = Cursor::new(&steady, 0, share, Arrivals::Constant, 0);
                 let schedule = Cursor::new(schedule, measured_from, share, *arrivals, plan.seed);
-                let open = Box::new(Open { warm_up, schedule, end });
-                (Kind::Open(open), end.saturating_add(GRACE))
+                Kind::Open(Box::new(Open {
+                    warm_up,
+                    schedule,
+                    end,
+                    requests: *requests,
+                    think: nanos(*think),
+                    following: VecDeque::new(),
+                    owed: 0,
+                }))
             }
         };
         Self { put_back: VecDeque::with_capacity(PUT_BACK), closes, kind }
@@ -106,8 +120,9 @@ impl Source {
 
     /// The next request that is due, if there is one.
     ///
-    /// In an open loop they come by planned time; in a closed one whenever asked for. None is given once the run is over:
-    /// what is due then stays and is told by [`Source::unsent`].
+    /// In an open loop they come by planned time; in a closed one whenever asked for. Behind the end of the measured part
+    /// only those are given that were due before, so that what waited longest is measured, too. None is given from
+    /// [`Plan::sent_to`] on: what is due then stays and is told by [`Source::unsent`].
     #[inline]
     pub fn take(&mut self, now: Nanos) -> Option<Planned> {
         if now >= self.closes {
@@ -129,6 +144,15 @@ impl Source {
         self.put_back.push_back(Planned { again: true, ..planned });
     }
 
+    /// Plans what follows a request of a session that has ended `now`, well or not. Whether there is anything.
+    #[inline]
+    pub fn follow(&mut self, planned: Planned, now: Nanos) -> bool {
+        match &mut self.kind {
+            Kind::Open(open) if open.requests > 1 => open.follow(planned, now),
+            _ => false,
+        }
+    }
+
     /// When the next request will be due, in the past if one is waiting; `None` if that depends on nothing but capacity (closed
     /// loop), or nothing is left.
     #[inline]
@@ -137,7 +161,7 @@ impl Source {
             Kind::Closed(_) => None,
             Kind::Open(open) => {
                 let first = self.put_back.front().map(|planned| planned.at);
-                first.or(open.warm_up.at()).or(open.schedule.at())
+                first.or_else(|| open.next_due())
             }
         }
     }
@@ -145,8 +169,10 @@ impl Source {
     /// Whether nothing will be given any more, unless something is put back before the run is over.
     pub fn is_exhausted(&self, now: Nanos) -> bool {
         let left = match &self.kind {
-            Kind::Closed(closed) => now < closed.measured_from || closed.number < closed.limit,
-            Kind::Open(open) => open.warm_up.at().or(open.schedule.at()).is_some(),
+            Kind::Closed(closed) => {
+                now < closed.measured_from || now < closed.end && closed.number < closed.limit
+            }
+            Kind::Open(open) => open.next_due().is_some(),
         };
         now >= self.closes || (!left && self.put_back.is_empty())
     }
@@ -165,12 +191,15 @@ impl Source {
     ///
     /// Cost: with Poisson arrivals some nanoseconds for each request of the whole plan that was due since.
     pub fn unsent(&self, now: Nanos) -> Unsent {
-        let waiting = match &self.kind {
-            Kind::Closed(_) => 0,
-            Kind::Open(open) => open.schedule.count_before(now.saturating_add(1).min(open.end)),
+        let (waiting, owed) = match &self.kind {
+            Kind::Closed(_) => (0, 0),
+            Kind::Open(open) => {
+                let sessions = open.schedule.count_before(now.saturating_add(1).min(open.end));
+                (sessions.saturating_mul(u64::from(open.requests)), open.owed)
+            }
         };
         let put_back = self.put_back.iter().filter(|planned| planned.measured).count();
-        Unsent { waiting, put_back: put_back as u64 }
+        Unsent { waiting, owed: owed + put_back as u64 }
     }
 }
 
@@ -180,11 +209,11 @@ impl Closed {
         let measured = now >= self.measured_from;
         let next = if measured { &mut self.number } else { &mut self.warm_up };
         let number = *next;
-        if measured && number >= self.limit {
+        if now >= self.end || measured && number >= self.limit {
             return None;
         }
         *next = number.wrapping_add(self.stride);
-        Some(Planned { at: now, number, measured, again: false })
+        Some(Planned { at: now, number, measured, again: false, brings: 1 })
     }
 }
 
@@ -193,17 +222,51 @@ impl Open {
     fn take(&mut self, now: Nanos) -> Option<Planned> {
         let measured = self.warm_up.at().is_none();
         let cursor = if measured { &mut self.schedule } else { &mut self.warm_up };
-        let at = cursor.at().filter(|at| *at <= now)?;
-        let number = cursor.number();
+        let arrival = cursor.at();
+        if self.following.front().is_some_and(|next| arrival.is_none_or(|at| next.at <= at)) {
+            return self.take_following(now);
+        }
+        let at = arrival.filter(|at| *at <= now)?;
+        let number = cursor.number().saturating_mul(u64::from(self.requests));
         cursor.advance();
-        Some(Planned { at, number, measured, again: false })
+        if measured {
+            self.owed += u64::from(self.requests) - 1;
+        }
+        Some(Planned { at, number, measured, again: false, brings: self.requests })
+    }
+
+    #[cold]
+    fn take_following(&mut self, now: Nanos) -> Option<Planned> {
+        let next = self.following.pop_front_if(|next| next.at <= now)?;
+        self.owed -= u64::from(next.measured);
+        Some(next)
+    }
+
+    #[cold]
+    fn follow(&mut self, planned: Planned, now: Nanos) -> bool {
+        let number = planned.number.saturating_add(1);
+        if number.is_multiple_of(u64::from(self.requests)) {
+            return false;
+        }
+        // Nothing ends before what ended before it, and all think alike: the list stays in order.
+        let at = now.saturating_add(self.think);
+        self.following.push_back(Planned { at, number, again: false, brings: 0, ..planned });
+        true
+    }
+
+    /// When the next request is due.
+    #[inline]
+    fn next_due(&self) -> Option<Nanos> {
+        let arrival = self.warm_up.at().or(self.schedule.at());
+        let following = self.following.front().map(|planned| planned.at);
+        arrival.into_iter().chain(following).min()
     }
 }
 
 impl Unsent {
     /// Both together.
     pub fn total(self) -> u64 {
-        self.waiting.saturating_add(self.put_back)
+        self.waiting.saturating_add(self.owed)
     }
 }
 
@@ -211,7 +274,7 @@ impl Unsent {
 mod tests {
     use std::time::Duration;
 
-    use super::super::Shard;
+    use super::super::{GRACE, Shard};
     use super::*;
 
     const SECOND: Nanos = 1_000_000_000;
@@ -231,7 +294,7 @@ mod tests {
     }
 
     fn open(rate: &str) -> Plan {
-        plan(Load::Open(rate.parse().expect(rate), Arrivals::Constant))
+        plan(Load::Open(rate.parse().expect(rate), Arrivals::Constant, Session::SINGLE))
     }
 
     fn drained(source: &mut Source, now: Nanos) -> Vec<Planned> {
@@ -243,7 +306,7 @@ mod tests {
         let mut source = Source::new(&open("10/s for 1s"), 0);
         assert_eq!(source.next_due(), Some(SECOND / 20));
         assert_eq!(source.take(SECOND / 20 - 1), None);
-        let first = Planned { at: SECOND / 20, number: 0, measured: true, again: false };
+        let first = Planned { at: SECOND / 20, number: 0, measured: true, again: false, brings: 1 };
         assert_eq!(source.take(SECOND / 20), Some(first));
         assert_eq!(source.take(SECOND / 20), None);
         assert_eq!(drained(&mut source, SECOND - 1).len(), 9);
@@ -252,13 +315,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_shortly_before_the_end_is_given_shortly_after_it() {
-        let mut source = Source::new(&open("10/s for 1s"), 0);
-        assert!(source.take(SECOND + GRACE - 1).is_some());
-        assert!(!source.is_exhausted(SECOND + GRACE - 1));
-        assert_eq!(source.take(SECOND + GRACE), None);
-        assert!(source.is_exhausted(SECOND + GRACE));
-        assert_eq!(source.unsent(SECOND + GRACE), Unsent { waiting: 9, put_back: 0 });
+    fn what_was_due_before_the_end_is_given_in_the_first_half_of_the_drain() {
+        for (drain, closes) in [(0, SECOND + GRACE), (2, 2 * SECOND)] {
+            let mut plan = open("10/s for 1s");
+            plan.drain = Duration::from_secs(drain);
+            let mut source = Source::new(&plan, 0);
+            assert!(source.take(closes - 1).is_some());
+            assert!(!source.is_exhausted(closes - 1));
+            assert_eq!(source.take(closes), None);
+            assert!(source.is_exhausted(closes));
+            assert_eq!(source.unsent(closes), Unsent { waiting: 9, owed: 0 });
+        }
+    }
+
+    #[test]
+    fn a_closed_loop_gives_in_its_drain_only_what_was_put_back() {
+        let mut plan = plan(Load::Closed(End::After(Duration::from_secs(1))));
+        plan.drain = Duration::from_secs(2);
+        let mut source = Source::new(&plan, 0);
+        let last = source.take(SECOND - 1).expect("last");
+        assert_eq!(source.take(SECOND), None);
+        source.put_back(last);
+        assert!(!source.is_exhausted(SECOND));
+        assert_eq!(source.take(SECOND), Some(Planned { again: true, ..last }));
+        assert!(source.is_exhausted(SECOND));
     }
 
     #[test]
@@ -269,7 +349,58 @@ mod tests {
         let planned = source.take(SECOND / 20).expect("due");
         assert_eq!(source.unsent(SECOND / 20).total(), 0);
         source.put_back(planned);
-        assert_eq!(source.unsent(SECOND / 2), Unsent { waiting: 4, put_back: 1 });
+        assert_eq!(source.unsent(SECOND / 2), Unsent { waiting: 4, owed: 1 });
+    }
+
+    #[test]
+    fn a_session_goes_on_when_its_request_has_ended() {
+        let mut plan = open("2/s for 1s");
+        let Load::Open(.., session) = &mut plan.load else { panic!("open") };
+        *session = Session { requests: 3, think: Duration::from_millis(100) };
+        let mut source = Source::new(&plan, 0);
+        // Sessions arrive at 250 and 750 ms.
+        let milli = |ms: Nanos| ms * 1_000_000;
+        let first = source.take(milli(250)).expect("arrival");
+        assert_eq!((first.number, first.brings), (0, 3));
+        assert_eq!(source.unsent(milli(250)), Unsent { waiting: 0, owed: 2 });
+        assert_eq!(source.next_due(), Some(milli(750)));
+        assert!(source.follow(first, milli(300)));
+        assert_eq!(source.next_due(), Some(milli(400)));
+        assert_eq!(source.take(milli(400) - 1), None);
+        let second = source.take(milli(400)).expect("second");
+        let expected =
+            Planned { at: milli(400), number: 1, measured: true, again: false, brings: 0 };
+        assert_eq!(second, expected);
+        // The other arrives before the third is due, and both are taken in the order of their plan.
+        assert!(source.follow(second, milli(700)));
+        let arrival = source.take(milli(900)).expect("arrival");
+        assert_eq!((arrival.number, arrival.at), (3, milli(750)));
+        assert!(!source.is_exhausted(milli(900)));
+        let third = source.take(milli(900)).expect("third");
+        assert_eq!((third.number, third.at), (2, milli(800)));
+        assert!(!source.follow(third, milli(950)));
+        assert!(source.is_exhausted(milli(950)));
+        assert_eq!(source.unsent(milli(950)), Unsent { waiting: 0, owed: 2 });
+    }
+
+    #[test]
+    fn sessions_of_all_shares_have_all_numbers() {
+        let mut plan = open("10/s for 1s");
+        plan.threads = 3;
+        let Load::Open(.., session) = &mut plan.load else { panic!("open") };
+        *session = Session { requests: 4, ..Session::SINGLE };
+        let mut numbers = Vec::new();
+        for thread in 0..3 {
+            let mut source = Source::new(&plan, thread);
+            assert_eq!(source.unsent(SECOND).total() % 4, 0);
+            while let Some(planned) = source.take(SECOND - 1) {
+                numbers.push(planned.number);
+                source.follow(planned, SECOND - 1);
+            }
+            assert_eq!(source.unsent(SECOND).total(), 0);
+        }
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..40));
     }
 
     #[test]
@@ -313,11 +444,11 @@ mod tests {
         let mut source = Source::new(&plan, 0);
         assert_eq!(
             source.take(5),
-            Some(Planned { at: 5, number: 0, measured: false, again: false })
+            Some(Planned { at: 5, number: 0, measured: false, again: false, brings: 1 })
         );
         assert_eq!(
             source.take(SECOND),
-            Some(Planned { at: SECOND, number: 0, measured: true, again: false })
+            Some(Planned { at: SECOND, number: 0, measured: true, again: false, brings: 1 })
         );
         assert_eq!(source.next_due(), None);
         assert!(!source.is_exhausted(2 * SECOND - 1));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::length::Length;
-use super::{Arrivals, End, Load, Plan};
+use super::{Arrivals, End, Load, Plan, Session};
 use crate::hash::fnv;
 
 impl Plan {
@@ -15,7 +15,7 @@ impl Plan {
     /// shards send together. Target, requests and protocol are no part of a plan.
     pub fn hash(&self) -> u64 {
         // The number in front changes when the form of the line does, or what it means.
-        fnv(format!("1; {self}; {} shards", self.shard.count).bytes())
+        fnv(format!("2; {self}; {} shards", self.shard.count).bytes())
     }
 }
 
@@ -37,8 +37,16 @@ impl fmt::Display for Load {
         match self {
             Self::Closed(End::After(length)) => write!(f, "closed loop for {}", Length(*length)),
             Self::Closed(End::Count(count)) => write!(f, "closed loop of {count} requests"),
-            Self::Open(schedule, arrivals) => {
-                write!(f, "open loop, {schedule}, {} arrivals", arrivals.name())
+            Self::Open(schedule, arrivals, session) => {
+                write!(f, "open loop, {schedule}, {} arrivals", arrivals.name())?;
+                let Session { requests, think } = *session;
+                if requests != 1 {
+                    write!(f, ", sessions of {requests} requests")?;
+                }
+                if !think.is_zero() {
+                    write!(f, ", {} apart", Length(think))?;
+                }
+                Ok(())
             }
         }
     }
@@ -62,11 +70,32 @@ impl FromStr for Load {
                 let count = count.strip_suffix(" requests")?.parse().ok()?;
                 return Some(Self::Closed(End::Count(count)));
             }
-            let (schedule, arrivals) =
-                text.strip_prefix("open loop, ")?.strip_suffix(" arrivals")?.rsplit_once(", ")?;
+            let (load, session) = text.strip_prefix("open loop, ")?.rsplit_once(" arrivals")?;
+            let (schedule, arrivals) = load.rsplit_once(", ")?;
             let kinds = [Arrivals::Constant, Arrivals::Poisson];
             let arrivals = kinds.into_iter().find(|kind| kind.name() == arrivals)?;
-            Some(Self::Open(schedule.parse().ok()?, arrivals))
+            Some(Self::Open(schedule.parse().ok()?, arrivals, session.parse().ok()?))
+        };
+        read().ok_or_else(|| NoLoad(text.to_owned()))
+    }
+}
+
+impl FromStr for Session {
+    type Err = NoLoad;
+
+    /// Reads what a load says of it, behind its arrivals.
+    fn from_str(text: &str) -> Result<Self, NoLoad> {
+        let read = || {
+            let (mut session, mut text) = (Self::SINGLE, text);
+            if let Some(rest) = text.strip_prefix(", sessions of ") {
+                let (requests, rest) = rest.split_once(" requests")?;
+                (session.requests, text) = (requests.parse().ok()?, rest);
+            }
+            if let Some(rest) = text.strip_prefix(", ") {
+                (session.think, text) =
+                    (rest.strip_suffix(" apart")?.parse::<Length>().ok()?.0, "");
+            }
+            text.is_empty().then_some(session)
         };
         read().ok_or_else(|| NoLoad(text.to_owned()))
     }
@@ -80,9 +109,13 @@ mod tests {
     use super::super::{Arrivals, Shard};
     use super::*;
 
+    fn open(arrivals: Arrivals, session: Session) -> Load {
+        Load::Open("100..2000/s for 60s".parse().expect("rate"), arrivals, session)
+    }
+
     fn plan() -> Plan {
         Plan {
-            load: Load::Open("100..2000/s for 60s".parse().expect("rate"), Arrivals::Constant),
+            load: open(Arrivals::Constant, Session::SINGLE),
             warm_up: Duration::from_secs(5),
             connections: 64,
             in_flight: 8,
@@ -105,16 +138,29 @@ mod tests {
 
     #[test]
     fn a_load_is_read_back() {
-        let open = |text: &str, arrivals| Load::Open(text.parse().expect("rate"), arrivals);
+        let session = |requests, think| Session { requests, think: Duration::from_millis(think) };
+        let open = |text: &str, arrivals, requests, think| {
+            Load::Open(text.parse().expect("rate"), arrivals, session(requests, think))
+        };
         for load in [
             Load::Closed(End::After(Duration::from_millis(2500))),
             Load::Closed(End::Count(7)),
-            open("100..2000/s for 60s, 2000/s for 30s", Arrivals::Poisson),
-            open("0.5/s for 1h", Arrivals::Constant),
+            open("100..2000/s for 60s, 2000/s for 30s", Arrivals::Poisson, 1, 0),
+            open("0.5/s for 1h", Arrivals::Constant, 1, 0),
+            open("5/s for 1s", Arrivals::Constant, 7, 0),
+            open("5/s for 1s, 7/s for 2s", Arrivals::Poisson, 1, 5),
+            open("5/s for 1s", Arrivals::Poisson, 20, 1500),
         ] {
             assert_eq!(load.to_string().parse(), Ok(load));
         }
-        for bad in ["", "closed loop", "open loop, 5/s for 1s", "open loop, x, constant arrivals"] {
+        for bad in [
+            "",
+            "closed loop",
+            "open loop, 5/s for 1s",
+            "open loop, x, constant arrivals",
+            "open loop, 5/s for 1s, constant arrivals, sessions of x requests",
+            "open loop, 5/s for 1s, constant arrivals, 5 apart, and more",
+        ] {
             assert!(bad.parse::<Load>().is_err(), "{bad}");
         }
     }
@@ -128,10 +174,13 @@ mod tests {
 
     #[test]
     fn plans_that_send_otherwise_have_other_hashes() {
-        let poisson = Load::Open("100..2000/s for 60s".parse().expect("rate"), Arrivals::Poisson);
+        let poisson = open(Arrivals::Poisson, Session::SINGLE);
+        let session = |requests, think| Session { requests, think: Duration::from_secs(think) };
         let plans = [
             plan(),
             Plan { load: poisson, ..plan() },
+            Plan { load: open(Arrivals::Constant, session(2, 0)), ..plan() },
+            Plan { load: open(Arrivals::Constant, session(2, 1)), ..plan() },
             Plan { load: Load::Closed(End::Count(60)), ..plan() },
             Plan { load: Load::Closed(End::After(Duration::from_secs(60))), ..plan() },
             Plan { warm_up: Duration::ZERO, ..plan() },

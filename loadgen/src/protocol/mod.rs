@@ -108,6 +108,26 @@ pub struct Announced {
 /// A client's side of a connection, without I/O.
 ///
 /// Requests are prepared once a worker ([`Engine::prepare`]) and shared by its connections.
+///
+/// # What drives it
+/// An engine does nothing by itself and knows no time: all that it gives, and all that it can take, changes in a call or not
+/// at all. A driver that keeps to these rules waits only where the peer owes something:
+///
+/// 1. **Out.** Calls append to `out`, whatever is in it. Its octets are written in their order, each once, and dropped from
+///    its front as they are; what is added while others wait is sent behind them.
+/// 2. **In.** What comes is given to [`Engine::receive`] as soon as it comes, and also while octets wait to be written: a
+///    peer may not read before it is read. What was not taken is given again with what comes behind it.
+/// 3. **Content.** Whenever all octets are written, whichever call they are from, [`Engine::proceed`] is called until
+///    [`Engine::has_more`] is false or there are octets to write. Each call does one of the two. Any call but
+///    `cancel` may have made it true: it is asked behind every write that ends, and behind every call where none is under
+///    way.
+/// 4. **Requests.** [`Engine::capacity`] rises in `receive`, `proceed` and `cancel`, and falls in `start` and `receive`: it is
+///    asked behind each of them, and before each [`Engine::start`].
+/// 5. **The end.** [`Engine::end`] is called once, when either side closes or an error says so, and nothing behind it. Where
+///    [`Engine::is_closing`] and nothing is in flight the driver closes. What is in `out` by then is worth a try to be
+///    written, as it may tell the server why.
+///
+/// An engine does not bound what it answers (acknowledgements, credit): a driver whose peer does not read gives it up.
 pub trait Engine: Sized {
     /// All requests of a mix in the form that costs least to send.
     type Prepared;
@@ -131,13 +151,13 @@ pub trait Engine: Sized {
     /// Needs capacity.
     fn start(&mut self, prepared: &Self::Prepared, number: u64, ticket: Ticket, out: &mut Vec<u8>);
 
-    /// Whether [`Engine::proceed`] may have octets to give.
+    /// Whether [`Engine::proceed`] is to be called once all octets are written: content may go on.
     fn has_more(&self) -> bool {
         false
     }
 
-    /// Goes on with content that waited: for a window which is open now, or for what was before it to be written. Call
-    /// it when all of that is, as long as [`Engine::has_more`].
+    /// Goes on with content that waited: for a window which is open now, or for what was before it to be written. About
+    /// [`BATCH`] at a time. Appends octets, or has no more.
     fn proceed(&mut self, prepared: &Self::Prepared, out: &mut Vec<u8>) {
         let _ = (prepared, out);
     }

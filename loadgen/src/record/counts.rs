@@ -16,6 +16,9 @@ pub struct Counts {
     pub failed: u64,
     /// Requests that were planned and never sent: the run ended before.
     pub unsent: u64,
+    /// How often a request was put back, since the server surely had not processed it, to be sent again: refused streams (RFC
+    /// 9113 §8.7), streams above that of a GOAWAY, requests pipelined behind the last response of a connection.
+    pub put_back: u64,
     /// Answers by status code.
     pub statuses: BTreeMap<u16, u64>,
     /// Failures, of requests and of connections, by class.
@@ -43,6 +46,7 @@ impl Counts {
             (&mut self.answered, other.answered),
             (&mut self.failed, other.failed),
             (&mut self.unsent, other.unsent),
+            (&mut self.put_back, other.put_back),
             (&mut self.opened, other.opened),
             (&mut self.received, other.received),
             (&mut self.sent, other.sent),
@@ -83,6 +87,7 @@ impl Counts {
             self.answered,
             self.failed,
             self.unsent,
+            self.put_back,
             self.opened,
             self.received,
             self.sent,

@@ -17,7 +17,7 @@ pub use compact::Compact;
 pub use counts::Counts;
 pub use recorder::{Options, Recorder};
 pub use recording::{Recording, Violation};
-pub use sample::{Opened, Sample};
+pub use sample::{Ended, Lost, Opened, Sample};
 pub use series::Series;
 pub use slice::{SLICE, Slice};
 pub(crate) use slots::slot;

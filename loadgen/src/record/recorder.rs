@@ -6,7 +6,7 @@ use std::mem;
 use super::slice::{begin, place};
 use super::slots::Slots;
 use super::tally::Tally;
-use super::{Compact, Opened, Recording, SLICE, Sample, Series, Slice, Violation};
+use super::{Compact, Ended, Lost, Opened, Recording, SLICE, Sample, Series, Slice, Violation};
 use crate::clock::Nanos;
 use crate::error::Failure;
 use crate::plan::Planned;
@@ -22,6 +22,8 @@ pub struct Options {
     pub open_loop: bool,
     /// Requests of the mix.
     pub requests: usize,
+    /// Whether every measured request that ended is to be had ([`Recorder::ended`]).
+    pub samples: bool,
 }
 
 /// What one worker saw.
@@ -43,15 +45,17 @@ pub struct Recorder {
     series: Distributions,
     /// Measured requests by the slice of their plan, less what was handed out.
     planned: Vec<u64>,
-    /// Measured requests that were put back and not taken again.
-    put_back: u64,
+    /// Measured requests that were planned and wait to be taken: put back, or of a session that has begun.
+    owed: u64,
     /// The same of the warm-up.
-    warm_up_put_back: u64,
+    warm_up_owed: u64,
     unsent: u64,
     /// When the last measured request was finished.
     last: Option<Nanos>,
     /// Slices that are over.
     ready: VecDeque<Slice>,
+    /// Measured requests that ended, less what was handed out; `None` where nobody asks for them.
+    ended: Option<Vec<Ended>>,
     violations: BTreeMap<String, Violation>,
 }
 
@@ -66,7 +70,7 @@ enum Part {
 impl Recorder {
     /// A recorder at the start of a run.
     pub fn new(options: Options) -> Self {
-        let Options { measured_from, measured_to, requests, .. } = options;
+        let Options { measured_from, measured_to, requests, samples, .. } = options;
         let length = measured_to.map_or(0, |to| to.saturating_sub(measured_from));
         let mut recorder = Self {
             options,
@@ -77,44 +81,62 @@ impl Recorder {
             warm_up: Tally::new(requests),
             series: Distributions::new(),
             planned: Vec::with_capacity(place(length.min(WEEK)) + 1),
-            put_back: 0,
-            warm_up_put_back: 0,
+            owed: 0,
+            warm_up_owed: 0,
             unsent: 0,
             last: None,
             ready: VecDeque::new(),
+            ended: samples.then(Vec::new),
             violations: BTreeMap::new(),
         };
         recorder.until(0);
         recorder
     }
 
-    /// Counts a request that was taken from the plan. One that was put back counts once.
+    /// Counts a request that was taken from the plan. One that was put back counts once. A session counts as planned, with all
+    /// its requests, when it arrives.
     #[inline]
     pub fn planned(&mut self, planned: &Planned) {
-        if planned.again {
-            let waiting = self.waiting(planned);
-            *waiting = waiting.saturating_sub(1);
-            return;
+        if planned.again || planned.brings != 1 {
+            self.counted(planned);
         }
+        let brings = if planned.again { 0 } else { u64::from(planned.brings) };
         if !planned.measured {
-            self.warm_up.counts.planned += 1;
+            self.warm_up.counts.planned += brings;
             return;
         }
         let index = place(planned.at.saturating_sub(self.options.measured_from));
         match self.planned.get_mut(index) {
-            Some(count) => *count += 1,
-            None => self.planned_first(index, 1),
+            Some(count) => *count += brings,
+            None => self.planned_first(index, brings),
         }
+    }
+
+    /// Takes one that was planned before off what is owed, or adds the rest of a session.
+    #[cold]
+    fn counted(&mut self, planned: &Planned) {
+        let owed = self.owed(planned);
+        *owed = match planned.again {
+            false => owed.saturating_add(u64::from(planned.brings)).saturating_sub(1),
+            true => owed.saturating_sub(1),
+        };
     }
 
     /// Counts a request that the server surely did not process and that will be taken from the plan again.
     pub fn put_back(&mut self, planned: &Planned) {
-        *self.waiting(planned) += 1;
+        *self.owed(planned) += 1;
     }
 
-    /// How many requests of its part wait to be taken again.
-    fn waiting(&mut self, planned: &Planned) -> &mut u64 {
-        if planned.measured { &mut self.put_back } else { &mut self.warm_up_put_back }
+    /// Counts that the server gave a request back.
+    pub fn given_back(&mut self, at: Nanos, measured: bool) {
+        self.passed(at);
+        let tally = if measured { &mut self.tally } else { &mut self.warm_up };
+        tally.counts.put_back += 1;
+    }
+
+    /// How many requests of its part were planned and wait to be taken.
+    fn owed(&mut self, planned: &Planned) -> &mut u64 {
+        if planned.measured { &mut self.owed } else { &mut self.warm_up_owed }
     }
 
     /// Records an answer.
@@ -144,20 +166,38 @@ impl Recorder {
         if sample.new {
             self.series.new.record(service);
         }
+        // A branch that always goes the same way. A recorder of another type would spare it, and have every engine
+        // compiled once more.
+        if let Some(ended) = &mut self.ended {
+            ended.push(Ended::Answered(*sample));
+        }
     }
 
     /// Counts a request that failed.
-    pub fn failed(&mut self, failure: Failure, at: Nanos, measured: bool) {
+    pub fn failed(&mut self, lost: &Lost, measured: bool) {
         let tally = if measured {
-            self.until(at);
-            self.last = Some(at);
+            self.until(lost.at);
+            self.last = Some(lost.at);
+            if let Some(ended) = &mut self.ended {
+                ended.push(Ended::Failed(*lost));
+            }
             &mut self.tally
         } else {
-            self.passed(at);
+            self.passed(lost.at);
             &mut self.warm_up
         };
         tally.counts.failed += 1;
-        tally.failure(failure);
+        tally.failure(lost.failure);
+    }
+
+    /// Takes out the measured requests that ended since this was last asked, in the order in which they did; none
+    /// where [`Options::samples`] does not ask for them.
+    pub fn ended(&mut self) -> Vec<Ended> {
+        self.ended.as_mut().map_or_else(Vec::new, |ended| {
+            // About as many will follow.
+            let next = Vec::with_capacity(ended.len());
+            mem::replace(ended, next)
+        })
     }
 
     /// Counts requests that were due and never sent, at the end of a run. They count as planned, too.
@@ -270,10 +310,10 @@ impl Recorder {
             }
         }
         recording.warm_up = self.warm_up.take();
-        recording.warm_up.unsent += self.warm_up_put_back;
+        recording.warm_up.unsent += self.warm_up_owed;
         recording.warm_up_length = from.min(now);
-        // What was put back and not taken again was planned already.
-        let missed = self.unsent.saturating_sub(self.put_back);
+        // What is owed was planned already.
+        let missed = self.unsent.saturating_sub(self.owed);
         if length == 0 {
             recording.warm_up.planned += missed;
             recording.warm_up.unsent += self.unsent;
@@ -445,16 +485,17 @@ mod tests {
     const TIMEOUT: Failure = Failure { phase: Phase::FirstByte, cause: Cause::Timeout };
 
     fn options(from: Nanos, to: Option<Nanos>, open_loop: bool) -> Options {
-        Options { measured_from: from, measured_to: to, open_loop, requests: 2 }
+        Options { measured_from: from, measured_to: to, open_loop, requests: 2, samples: true }
     }
 
     fn plan(at: Nanos, measured: bool) -> Planned {
-        Planned { at, number: 0, measured, again: false }
+        Planned { at, number: 0, measured, again: false, brings: 1 }
     }
 
     /// Planned 2 ms, with a free connection 1.6 ms, written 1 ms, begun half a millisecond before it was finished.
     fn sample(finished: Nanos) -> Sample {
         Sample {
+            number: 0,
             planned: finished - 2 * MILLI,
             free: finished - 1_600_000,
             written: finished - MILLI,
@@ -464,6 +505,21 @@ mod tests {
             content: 10,
             request: 1,
             new: false,
+        }
+    }
+
+    /// A request that was written and not answered by then.
+    fn timeout(at: Nanos) -> Lost {
+        Lost {
+            number: 1,
+            planned: 0,
+            free: Some(0),
+            written: Some(1),
+            first: None,
+            at,
+            failure: TIMEOUT,
+            request: 0,
+            new: Some(false),
         }
     }
 
@@ -566,7 +622,7 @@ mod tests {
         let mut recorder = Recorder::new(options(0, Some(SLICE), true));
         recorder.answered(&sample(SLICE - 1), true);
         recorder.answered(&sample(SLICE), true);
-        recorder.failed(TIMEOUT, SLICE + 5, true);
+        recorder.failed(&timeout(SLICE + 5), true);
         let recording = all(recorder, SLICE + 10);
         assert_eq!(recording.slices.len(), 1);
         assert_eq!(recording.slices[0].counts.answered, 1);
@@ -575,6 +631,32 @@ mod tests {
         assert_eq!(recording.totals[&Series::Service].len(), 2);
         assert_eq!(recording.drain_length, 10);
         assert_eq!(recording.counts.failures, BTreeMap::from([(TIMEOUT, 1)]));
+    }
+
+    #[test]
+    fn what_ended_is_handed_out_once_and_without_the_warm_up() {
+        let mut recorder = Recorder::new(options(SLICE, Some(2 * SLICE), true));
+        recorder.answered(&sample(SLICE + 1), false);
+        recorder.failed(&timeout(SLICE + 2), false);
+        assert_eq!(recorder.ended(), []);
+        let (one, other, drained) = (sample(SLICE + 3), sample(SLICE + 5), sample(2 * SLICE));
+        recorder.answered(&one, true);
+        recorder.failed(&timeout(SLICE + 4), true);
+        recorder.answered(&other, true);
+        let lost = Ended::Failed(timeout(SLICE + 4));
+        assert_eq!(recorder.ended(), [Ended::Answered(one), lost, Ended::Answered(other)]);
+        recorder.answered(&drained, true);
+        assert_eq!(recorder.ended(), [Ended::Answered(drained)]);
+        assert_eq!(recorder.ended(), []);
+    }
+
+    #[test]
+    fn what_nobody_asks_for_is_not_kept() {
+        let mut recorder =
+            Recorder::new(Options { samples: false, ..options(0, Some(SLICE), true) });
+        recorder.answered(&sample(10 * MILLI), true);
+        recorder.failed(&timeout(11 * MILLI), true);
+        assert_eq!(recorder.ended(), []);
     }
 
     #[test]
@@ -612,7 +694,7 @@ mod tests {
     fn an_interrupted_run_is_as_long_as_it_was() {
         let mut recorder = Recorder::new(options(0, Some(10 * SLICE), true));
         recorder.answered(&sample(SLICE + 5), true);
-        recorder.failed(TIMEOUT, SLICE + 9, true);
+        recorder.failed(&timeout(SLICE + 9), true);
         let recording = all(recorder, SLICE + 9);
         assert_eq!(recording.length, SLICE + 9);
         assert_eq!(recording.slices.len(), 2);
@@ -686,7 +768,7 @@ mod tests {
         let refused = Failure { phase: Phase::Connect, cause: Cause::Os(111) };
         let mut recorder = Recorder::new(options(0, Some(SLICE), true));
         recorder.connection_failed(refused, 5);
-        recorder.failed(TIMEOUT, 6, true);
+        recorder.failed(&timeout(6), true);
         let counts = all(recorder, SLICE).counts;
         assert_eq!(counts.failed, 1);
         assert_eq!(counts.connections_failed(), 1);

@@ -140,6 +140,7 @@ struct CountsJson<'a> {
     answered: u64,
     failed: u64,
     unsent: u64,
+    put_back: u64,
     opened: u64,
     received: u64,
     sent: u64,
@@ -151,13 +152,15 @@ struct CountsJson<'a> {
 }
 
 fn counts(counts: &Counts) -> CountsJson<'_> {
-    let Counts { planned, answered, failed, unsent, opened, received, sent, content, .. } = *counts;
+    let Counts { planned, answered, failed, unsent, put_back, .. } = *counts;
+    let Counts { opened, received, sent, content, .. } = *counts;
     let failures = counts.failures.iter().map(|(class, count)| (class.name(), *count));
     CountsJson {
         planned,
         answered,
         failed,
         unsent,
+        put_back,
         opened,
         received,
         sent,
@@ -297,6 +300,7 @@ struct ComparisonJson<'a> {
     other: &'a str,
     pairs: usize,
     ratios: Vec<RatioJson<'a>>,
+    missing: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -319,6 +323,7 @@ fn comparison(comparison: &Comparison) -> ComparisonJson<'_> {
         other: &comparison.other,
         pairs: comparison.pairs,
         ratios: ratios.collect(),
+        missing: &comparison.missing,
     }
 }
 

@@ -179,7 +179,7 @@ mod tests {
                 octets: b"HTTP/1.1 200 OK\r\n\0\xff<]]>: x\r\n\r\n".to_vec(),
             },
         );
-        report.expectations = judge(&expectations, &report.lanes);
+        report.expectations = judge(&expectations, &report.lanes, true);
         report
     }
 
@@ -193,7 +193,7 @@ mod tests {
         let mut report = report();
         report.lanes.truncate(1);
         report.lanes[0].recording.interrupted = true;
-        report.expectations = judge(&["p99<5ms".parse().unwrap()], &report.lanes);
+        report.expectations = judge(&["p99<5ms".parse().unwrap()], &report.lanes, true);
         let xml = write_junit(&report);
         assert!(
             xml.contains(r#"<skipped message="1.00 ms (1.00..1.00 ms), interrupted"/>"#),

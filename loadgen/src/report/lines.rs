@@ -70,10 +70,18 @@ impl<W: io::Write> Lines<W> {
         let response = second.of(Series::Response);
         let time = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), units::duration);
         let name = if self.lanes.len() > 1 { format!("  {name}") } else { String::new() };
+        let end = second.start + second.length;
+        let elapsed = match end {
+            // Exact, or the rest of a few milliseconds would end when the second before it did.
+            units::SECOND.. if second.length < units::SECOND => {
+                format!("{:.3} s", units::seconds(end))
+            }
+            end => units::length(end),
+        };
         // Lines are for logs, which may know ASCII alone.
         let line = format!(
             "{:>9}  {:>12}  {:>9}  {:>9}  {:>8}{name}",
-            units::length(second.start + second.length),
+            elapsed,
             units::rate(second.rate()),
             time(response.map(|it| it.p50)),
             time(response.map(|it| it.p99)),

@@ -10,12 +10,14 @@ pub mod junit;
 pub mod lines;
 pub mod live;
 pub mod progress;
+pub mod samples;
 pub mod terminal;
 pub mod watch;
 
 use std::collections::BTreeMap;
 
 pub(crate) use crate::units;
+pub(crate) use terminal::clean;
 
 use crate::compare::Comparison;
 use crate::protocol::Protocol;

@@ -231,6 +231,26 @@ pub fn errors(counts: &Counts) -> u64 {
     counts.failed + counts.unsent + refused
 }
 
+/// Counts by name: as they are up to `most` of them, else the largest `most`, and all others as one more.
+pub fn most_counted(
+    mut rows: Vec<(String, Vec<u64>)>,
+    most: usize,
+    what: &str,
+) -> Vec<(String, Vec<u64>)> {
+    if rows.len() <= most {
+        return rows;
+    }
+    rows.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.iter().sum::<u64>()));
+    let rest = rows.split_off(most);
+    let name = format!("{} more", units::counted(rest.len() as u64, what));
+    let mut sums = vec![0; rest.first().map_or(0, |(_, counts)| counts.len())];
+    for (_, counts) in &rest {
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+    rows.push((name, sums));
+    rows
+}
+
 /// A quantile for those who watch: `None` where fewer than ten samples lie beyond it, as in reports; 1 is the maximum.
 pub fn so_far(histogram: &Histogram<u64>, q: f64) -> Option<Nanos> {
     let beyond = (1.0 - q) * histogram.len() as f64;

@@ -19,6 +19,7 @@ pub use options::{Content, Options};
 pub use text::{Part, Text};
 
 use bytes::Bytes;
+use falconry_wire::field::{is_name, is_value};
 use falconry_wire::method::Method;
 use weights::Weights;
 
@@ -81,6 +82,39 @@ impl Request {
         let texts = [&self.path, &self.content];
         self.octets.is_some()
             || texts.into_iter().chain(self.fields.iter().map(|(_, text)| text)).all(Text::is_fixed)
+    }
+
+    /// Looks for what would break a request line or a field line, whatever the holes give.
+    ///
+    /// # Errors
+    /// What is wrong, in a sentence without the name of the request.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if !is_name(self.method_name.as_bytes()) {
+            return Err(format!("the method `{}` is no token", self.method_name));
+        }
+        let visible = |octets: &[u8]| octets.iter().all(u8::is_ascii_graphic);
+        if self.path.is_empty() || !self.path.given().all(visible) {
+            return Err("the path must be visible ASCII, percent-encoded elsewhere".into());
+        }
+        if !visible(self.authority.as_bytes()) {
+            return Err(format!("the authority `{}` is none", self.authority));
+        }
+        for (name, value) in &self.fields {
+            if !is_name(name.as_bytes()) {
+                return Err(format!("the field name `{name}` is no token"));
+            }
+            if !value.given().all(is_value) {
+                return Err(format!("the value of `{name}` has a control octet"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether Content-Length is announced where there is no content.
+    ///
+    /// RFC 9110 §8.6: a method that is meant to have content announces even none.
+    pub(crate) fn announces_none(&self) -> bool {
+        matches!(self.method, Method::Post | Method::Put | Method::Patch)
     }
 }
 

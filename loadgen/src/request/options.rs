@@ -56,6 +56,10 @@ impl Options {
             (None, None) => "GET",
         };
         let method = method_of(method_name)?;
+        // RFC 9110 §9.3.8.
+        if method == Method::Trace && self.content.is_some() {
+            return Err("TRACE has no content; leave it out, or use another method".into());
+        }
         let path = path_of(&target)?;
         let mut authority = origin.authority().to_owned();
         let mut fields = Vec::new();
@@ -291,6 +295,9 @@ mod tests {
     fn what_is_wrong_is_said() {
         let plain = Options::default();
         assert!(error(&plain, "x").contains("begins with a slash"));
+        let content = Some(Content::Template("x".into()));
+        let trace = Options { method: Some("TRACE".into()), content, ..Options::default() };
+        assert!(error(&trace, "/").contains("TRACE has no content"));
         assert!(error(&plain, "/a b").contains("`%20`"));
         assert!(error(&plain, "/ä").contains("`%C3`"));
         assert!(error(&plain, "/a#b").contains("`#`"));

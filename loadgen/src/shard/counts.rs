@@ -45,6 +45,8 @@ pub(super) struct Numbers {
     #[serde(skip_serializing_if = "is_zero")]
     unsent: u64,
     #[serde(skip_serializing_if = "is_zero")]
+    put_back: u64,
+    #[serde(skip_serializing_if = "is_zero")]
     opened: u64,
     #[serde(skip_serializing_if = "is_zero")]
     received: u64,
@@ -101,6 +103,7 @@ impl Numbers {
             answered: counts.answered,
             failed: counts.failed,
             unsent: counts.unsent,
+            put_back: counts.put_back,
             opened: counts.opened,
             received: counts.received,
             sent: counts.sent,
@@ -127,6 +130,7 @@ impl Numbers {
             answered: self.answered,
             failed: self.failed,
             unsent: self.unsent,
+            put_back: self.put_back,
             opened: self.opened,
             received: self.received,
             sent: self.sent,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Lane, Manifest, Shard, number};
 use crate::record::Recording;
+use crate::report::clean;
 
 /// Shards of one run.
 ///
@@ -25,13 +26,13 @@ pub enum Refused {
     #[error("no shard to merge")]
     None,
     /// They are of different plans.
-    #[error("shards of different plans: {0} ({1}) and {2} ({3}); merge those of one plan")]
+    #[error("shards of different plans: {} ({}) and {} ({}); merge those of one plan", clean(.0), clean(.1), clean(.2), clean(.3))]
     Plans(String, String, String, String),
     /// They are of different runs of one plan.
-    #[error("shards of different runs, `{0}` and `{1}`; merge those of one run")]
+    #[error("shards of different runs, `{}` and `{}`; merge those of one run", clean(.0), clean(.1))]
     Runs(String, String),
     /// They were cut differently.
-    #[error("shards of {0} and of {1}; merge those of one run")]
+    #[error("one shard is of {0}, another of {1}; merge those of one run")]
     Counts(u32, u32),
     /// They do not have the same lanes.
     #[error("shards {} and {} have different lanes; merge those of one run", number(*.0), number(*.1))]
@@ -113,9 +114,13 @@ impl Merged {
         if !missing.is_empty() {
             let list: Vec<_> =
                 missing.iter().take(LISTED).map(|index| number(*index).to_string()).collect();
-            let more = if missing.len() > LISTED { ", …" } else { "" };
+            let more = match missing.len().saturating_sub(LISTED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let are = if missing.len() == 1 { "is" } else { "are" };
             notes.push(format!(
-                "{} of {count} shards are missing ({}{more}): rates and counts are those of the others.",
+                "{} of {count} shards {are} missing (number {}{more}): rates and counts are those of the others.",
                 missing.len(),
                 list.join(", "),
             ));

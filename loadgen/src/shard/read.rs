@@ -1,8 +1,9 @@
 //! Reading a shard.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::{fmt, fs, io};
+use std::{fmt, fs};
 
 use super::counts::{LaneCounts, Numbers};
 use super::errors::LaneErrors;
@@ -11,9 +12,10 @@ use super::{
     number,
 };
 use crate::clock::Nanos;
+use crate::plan::Load;
 use crate::protocol::Protocol;
 use crate::record::{Counts, Recording, SLICE, Slice};
-use crate::report::hlog;
+use crate::report::{clean, hlog};
 
 /// Why a file of a shard cannot be used. Says which, where, and what to do.
 #[derive(Debug)]
@@ -33,6 +35,15 @@ pub enum Fault {
     /// The system's.
     #[error("{0}")]
     Io(io::Error),
+    /// It is none that ends: a device, a pipe, a directory.
+    #[error("no regular file")]
+    NoFile,
+    /// It is larger than those of any run.
+    #[error("larger than {} MiB", LARGEST >> 20)]
+    Large,
+    /// It is not UTF-8.
+    #[error("no UTF-8 text")]
+    NoText,
     /// There is no manifest.
     #[error("no manifest: the directory holds no shard, or one that was not written to its end")]
     NoManifest,
@@ -59,6 +70,12 @@ pub enum Fault {
     /// Something that the manifest does not know, or that stands there twice.
     #[error("{0} `{1}` is unknown, or stands there twice")]
     Name(&'static str, String),
+    /// The load in words cannot be read.
+    #[error("{0}")]
+    Load(String),
+    /// A lane counts more than any run does.
+    #[error("more {0} than any run has")]
+    Count(&'static str),
     /// A time that lies not in the run, or between slices.
     #[error("{0} ns is no time of this run")]
     Time(Nanos),
@@ -66,18 +83,17 @@ pub enum Fault {
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.path.display())?;
-        if let Some(line) = self.line {
-            write!(f, "line {line}: ")?;
-        }
+        let line = self.line.map_or_else(String::new, |line| format!("line {line}: "));
         let advice = match &self.fault {
-            Fault::Io(_) => "check path and permissions",
+            Fault::Io(_) | Fault::NoFile | Fault::Large => "check path and permissions",
             Fault::Format(_) => "merge with the version that wrote it",
             _ => {
                 "copy the shard's directory again, or leave it out and let the report name the gap"
             }
         };
-        write!(f, "{} ({advice})", self.fault)
+        let text = format!("{}: {line}{} ({advice})", self.path.display(), self.fault);
+        // Names come from files that anybody may have written.
+        f.write_str(&clean(&text))
     }
 }
 
@@ -90,7 +106,7 @@ impl std::error::Error for Unusable {}
 pub fn read(directory: &Path) -> Result<Shard, Unusable> {
     let text = match file(directory, MANIFEST) {
         Err(Unusable { fault: Fault::Io(error), path, .. })
-            if error.kind() == io::ErrorKind::NotFound =>
+            if error.kind() == io::ErrorKind::NotFound && directory.is_dir() =>
         {
             return Err(Unusable { path, line: None, fault: Fault::NoManifest });
         }
@@ -105,14 +121,21 @@ pub fn read(directory: &Path) -> Result<Shard, Unusable> {
     if index >= count || count > MOST {
         return Err(fail(Fault::Index { index, count }));
     }
+    if let Err(error) = manifest.manifest.load.parse::<Load>() {
+        return Err(fail(Fault::Load(error.to_string())));
+    }
     let mut parts = Parts::default();
     let mut names = BTreeSet::new();
+    let mut together = 0_u64;
     for lane in &manifest.lanes {
         if !names.insert(lane.name.as_str()) {
             return Err(fail(Fault::Name("lane", lane.name.clone())));
         }
-        if lane.length > LONGEST {
-            return Err(fail(Fault::Time(lane.length)));
+        // All lanes together: a slice takes its memory, whether or not something happened in it.
+        together = together.saturating_add(lane.length);
+        let times = [together, lane.warm_up_length, lane.drain_length];
+        if let Some(time) = times.into_iter().find(|time| *time > LONGEST) {
+            return Err(fail(Fault::Time(time)));
         }
         let recording = Recording {
             length: lane.length,
@@ -140,7 +163,12 @@ pub fn read(directory: &Path) -> Result<Shard, Unusable> {
     let text = file(directory, ERRORS)?;
     parts.errors(directory, &text)?;
     checked(ERRORS, &text)?;
-    let lanes = manifest.lanes.into_iter().map(|lane| parts.lane(lane).map_err(fail));
+    let counted = |fault| Unusable { path: directory.join(COUNTS), line: None, fault };
+    let lanes = manifest.lanes.into_iter().map(|lane| {
+        let lane = parts.lane(lane).map_err(fail)?;
+        is_possible(&lane.recording).map_err(|what| counted(Fault::Count(what)))?;
+        Ok(lane)
+    });
     Ok(Shard { lanes: lanes.collect::<Result<_, _>>()?, manifest: manifest.manifest })
 }
 
@@ -238,12 +266,56 @@ fn slice(
     Ok(slices.entry(start).or_insert(empty))
 }
 
+/// Whether all that is added up without looking stays small enough for that; else what does not.
+fn is_possible(recording: &Recording) -> Result<(), &'static str> {
+    let sum = |counts: &mut dyn Iterator<Item = u64>| counts.fold(0, u64::saturating_add);
+    for counts in [&recording.counts, &recording.warm_up] {
+        let requests = [counts.planned, counts.answered, counts.failed, counts.unsent];
+        for (what, count) in [
+            ("requests", sum(&mut requests.into_iter())),
+            ("connections", counts.opened),
+            ("answers", sum(&mut counts.statuses.values().copied())),
+            ("answers", sum(&mut counts.requests.iter().copied())),
+            ("failures", sum(&mut counts.failures.values().copied())),
+            ("violations", sum(&mut counts.violations.values().copied())),
+        ] {
+            if count > MOST_COUNTED {
+                return Err(what);
+            }
+        }
+    }
+    match recording.totals.values().all(|total| total.len() <= MOST_COUNTED) {
+        true => Ok(()),
+        false => Err("samples"),
+    }
+}
+
+/// The text of a file. What is no regular file could be without an end, and is not opened.
 fn file(directory: &Path, name: &str) -> Result<String, Unusable> {
     let path = directory.join(name);
-    fs::read_to_string(&path).map_err(|error| Unusable {
-        path,
-        line: None,
-        fault: Fault::Io(error),
+    let read = || -> Result<String, Fault> {
+        let about = fs::metadata(&path).map_err(Fault::Io)?;
+        if !about.is_file() {
+            return Err(Fault::NoFile);
+        }
+        if about.len() > LARGEST {
+            return Err(Fault::Large);
+        }
+        let mut octets = Vec::new();
+        // It may grow meanwhile, or tell no length.
+        let file = fs::File::open(&path).map_err(Fault::Io)?;
+        file.take(LARGEST + 1).read_to_end(&mut octets).map_err(Fault::Io)?;
+        if octets.len() as u64 > LARGEST {
+            return Err(Fault::Large);
+        }
+        String::from_utf8(octets).map_err(|_| Fault::NoText)
+    };
+    read().map_err(|fault| match fault {
+        // It is the directory that is not there.
+        Fault::Io(error) if !directory.exists() => {
+            Unusable { path: directory.to_owned(), line: None, fault: Fault::Io(error) }
+        }
+        fault => Unusable { path: path.clone(), line: None, fault },
     })
 }
 
@@ -255,11 +327,19 @@ fn parsed<T: serde::de::DeserializeOwned>(
     serde_json::from_str(text).map_err(|error| Unusable {
         path: directory.join(name),
         line: Some(error.line()),
-        fault: Fault::Json(error.to_string()),
+        // The line stands in front already.
+        fault: Fault::Json(match error.to_string().rsplit_once(" at line ") {
+            Some((what, _)) => format!("{what}, in column {}", error.column()),
+            None => error.to_string(),
+        }),
     })
 }
 
-/// No run takes longer than a week.
+/// No run takes longer than a week, all its lanes together.
 const LONGEST: Nanos = 7 * 24 * 3600 * 1_000_000_000;
 /// More shards than anybody has.
 const MOST: u32 = 100_000;
+/// More requests than any shard sends, by far, and yet so few that those of [`MOST`] shards can be added.
+const MOST_COUNTED: u64 = 1 << 44;
+/// Octets of a file: four times those of a day with all its series.
+const LARGEST: u64 = 4 << 30;

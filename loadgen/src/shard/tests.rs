@@ -9,7 +9,7 @@ use super::*;
 use crate::clock::Nanos;
 use crate::error::{Cause, Failure, Phase};
 use crate::plan::Planned;
-use crate::record::{Opened, Options, Recorder, SLICE, Sample, Violation};
+use crate::record::{Lost, Opened, Options, Recorder, SLICE, Sample, Violation};
 
 /// Something that a worker tells its recorder.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +54,13 @@ fn recording(
     events: impl Iterator<Item = (Nanos, Event)>,
     unsent: u64,
 ) -> Recording {
-    let mut recorder =
-        Recorder::new(Options { measured_from: FROM, measured_to: to, open_loop, requests: 3 });
+    let mut recorder = Recorder::new(Options {
+        measured_from: FROM,
+        measured_to: to,
+        open_loop,
+        requests: 3,
+        samples: false,
+    });
     let mut recording = Recording::default();
     for (at, event) in events {
         // As the worker's tick does.
@@ -78,10 +83,17 @@ fn tell(recorder: &mut Recorder, at: Nanos, event: Event, to: Option<Nanos>) {
             let written = at.saturating_sub(service);
             let planned = written.saturating_sub(wait);
             let measured = (FROM..to.unwrap_or(END)).contains(&planned);
-            recorder.planned(&Planned { at: planned, number: 0, measured, again: false });
+            recorder.planned(&Planned {
+                at: planned,
+                number: 0,
+                measured,
+                again: false,
+                brings: 1,
+            });
             let first = written + service / 2;
             let free = planned + wait / 3;
             let sample = Sample {
+                number: 0,
                 planned,
                 free,
                 written,
@@ -96,7 +108,18 @@ fn tell(recorder: &mut Recorder, at: Nanos, event: Event, to: Option<Nanos>) {
         }
         Event::Failure { errno } => {
             let failure = Failure { phase: Phase::Response, cause: Cause::Os(errno) };
-            recorder.failed(failure, at, at >= FROM);
+            let lost = Lost {
+                number: 0,
+                planned: at,
+                free: Some(at),
+                written: Some(at),
+                first: Some(at),
+                at,
+                failure,
+                request: 0,
+                new: Some(false),
+            };
+            recorder.failed(&lost, at >= FROM);
         }
         // Where a number of requests is the end, only those have a time.
         _ if to.is_none() => {}
@@ -121,6 +144,7 @@ fn shard(index: u32, count: u32, recordings: [Recording; 2]) -> Shard {
         count,
         started: 1_700_000_000.25,
         plan: "open loop, 2000/s".to_owned(),
+        load: "open loop, 2000/s for 2s, constant arrivals".to_owned(),
         ..Manifest::default()
     };
     let names = [("h1", Protocol::H1), ("http://a:1, x h2", Protocol::H2)];
@@ -277,8 +301,14 @@ fn gaps_are_named() {
     assert_eq!(merged.missing(), [0, 1]);
     assert_eq!(
         merged.notes(),
-        ["2 of 4 shards are missing (1, 2): rates and counts are those of the others."]
+        ["2 of 4 shards are missing (number 1, 2): rates and counts are those of the others."]
     );
+    let merged = Merged::of(few().into_iter().skip(1)).unwrap();
+    assert!(merged.notes()[0].starts_with("1 of 4 shards is missing (number 1):"));
+    let mut last = few().remove(3);
+    last.manifest.count = 50;
+    let merged = Merged::of([last]).unwrap();
+    assert!(merged.notes()[0].contains(", 20, 21 and 29 more): "), "{:?}", merged.notes());
 }
 
 #[test]
@@ -333,9 +363,66 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
     assert!(fault(MANIFEST, &newer).1.contains("format 2, and this version reads 1"));
     let index = |text: String| text.replacen("\"index\": 0", "\"index\": 4", 1);
     assert!(fault(MANIFEST, &index).1.contains("shard 5 of 4"));
+    let load = |text: String| text.replacen("\"load\": \"", "\"load\": \"no ", 1);
+    assert!(fault(MANIFEST, &load).1.contains("describes no load"));
+    let name = |text: String| text.replacen("l\": \"h1\"", "l\": \"\\u001b[2J\"", 1);
+    write(&path, &few()[0]).unwrap();
+    fs::write(path.join(MANIFEST), name(fs::read_to_string(path.join(MANIFEST)).unwrap())).unwrap();
+    let text = read(&path).unwrap_err().to_string();
+    assert!(text.contains("\\u{1b}[2J") && !text.contains(char::is_control), "{text:?}");
     fs::remove_file(path.join(MANIFEST)).unwrap();
     assert!(matches!(read(&path).unwrap_err().fault, Fault::NoManifest));
     fs::remove_dir_all(path).unwrap();
+}
+
+#[test]
+fn what_has_no_end_is_not_read() {
+    let path = directory("endless");
+    write(&path, &few()[0]).unwrap();
+    for name in [MANIFEST, SERIES, COUNTS, ERRORS] {
+        let file = path.join(name);
+        let text = fs::read(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+        let error = read(&path).unwrap_err();
+        assert!(matches!(error.fault, Fault::NoFile) && error.path == file, "{error}");
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        assert!(matches!(read(&path).unwrap_err().fault, Fault::NoFile));
+        fs::remove_dir(&file).unwrap();
+        fs::write(&file, b"\xff").unwrap();
+        assert!(matches!(read(&path).unwrap_err().fault, Fault::NoText));
+        fs::write(&file, text).unwrap();
+    }
+    fs::remove_dir_all(&path).unwrap();
+    let error = read(&path).unwrap_err();
+    assert!(matches!(error.fault, Fault::Io(_)) && error.path == path, "{error}");
+}
+
+#[test]
+fn counts_that_could_not_be_added_are_refused() {
+    let path = directory("huge");
+    for (what, change) in [
+        ("requests", (|counts| counts.answered = u64::MAX) as fn(&mut crate::record::Counts)),
+        ("answers", |counts| _ = counts.statuses.insert(200, 1 << 45)),
+        ("failures", |counts| {
+            let failure = Failure { phase: Phase::Response, cause: Cause::Os(1) };
+            counts.failures.insert(failure, u64::MAX);
+        }),
+        ("violations", |counts| _ = counts.violations.insert("rule.1".to_owned(), u64::MAX)),
+    ] {
+        let mut shard = few().remove(0);
+        let recording = &mut shard.lanes[0].recording;
+        change(&mut recording.slices[0].counts);
+        write(&path, &shard).unwrap();
+        let error = read(&path).unwrap_err();
+        assert!(matches!(error.fault, Fault::Count(it) if it == what), "{what}: {error}");
+    }
+    let mut shard = few().remove(0);
+    shard.lanes[0].recording.drain_length = u64::MAX;
+    write(&path, &shard).unwrap();
+    assert!(matches!(read(&path).unwrap_err().fault, Fault::Time(u64::MAX)));
+    fs::remove_dir_all(&path).unwrap();
 }
 
 #[test]

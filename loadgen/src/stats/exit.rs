@@ -11,7 +11,7 @@ use crate::verify::is_demand;
 /// | 3 | a response broke a rule of a MUST: no speed makes up for it |
 /// | 4 | the generator was the limit: expectations say nothing of the server, neither way |
 /// | 2 | an expectation was broken |
-/// | 5 | an expectation could not be judged: too few samples, or not steady |
+/// | 5 | an expectation could not be judged: too few samples, not steady, or not verified |
 /// | 0 | otherwise |
 pub fn exit_code(report: &Report) -> u8 {
     let lanes = &report.lanes;

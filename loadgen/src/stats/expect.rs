@@ -10,7 +10,7 @@
 //! | `service.p99`, `first-byte.mean`, `connect.max`… | the same of another series |
 //! | `rate` | answers per second: `1000`, `1000/s` |
 //! | `errors`, `status.5xx`, `status.404` | a count, or a share of all requests: `0`, `0.1%` |
-//! | `violations` | a count |
+//! | `violations` | a count; told only of responses that were verified |
 //!
 //! Without a series, latency is the response time: corrected, from the planned time on. Comparisons are `<`, `<=`, `>`, `>=`
 //! and `==`. A lane is named by its name, its protocol or its target; without one, every lane has to hold the expectation.
@@ -194,7 +194,9 @@ impl Figure {
             }
             Self::Errors | Self::Status(..) => match text.strip_suffix('%') {
                 Some(percent) => {
-                    number(percent, "a share").map(|percent| Bound::Share(percent / 100.0))
+                    // Decimals are divided so that 0.7% is the share of 7 in 1000.
+                    let share = |percent: f64| Bound::Share((percent * 1e9).round() / 1e11);
+                    number(percent, "a share").map(share)
                 }
                 None => number(text, "a count or a share, as 0 or 0.1%").map(Bound::Count),
             },
@@ -222,8 +224,13 @@ impl Expectation {
         self.lane.as_deref().is_none_or(|lane| names.contains(&lane))
     }
 
-    fn judge(&self, lane: &Lane) -> Judged {
-        let (measured, words) = self.measure(lane);
+    fn judge(&self, lane: &Lane, verified: bool) -> Judged {
+        let (measured, words) = match self.figure {
+            Figure::Violations if !verified => {
+                (None, "no response was held against the rules, which `--verify` does".to_owned())
+            }
+            _ => self.measure(lane),
+        };
         let held = measured.map(|measured| self.comparison.holds(measured, self.bound.number()));
         let (held, words) = match held {
             _ if lane.recording.interrupted => (None, format!("{words}, interrupted")),
@@ -246,7 +253,11 @@ impl Expectation {
         let requests = counts.answered + counts.failed + counts.unsent;
         let total =
             |series: Series| lane.recording.totals.get(&series).filter(|all| !all.is_empty());
-        let time = |time: f64| (Some(time), units::duration(time as Nanos));
+        let time = |time: f64| {
+            let words = units::duration(time as Nanos);
+            let exact = || format!("{words}, {} ns", units::count(time as Nanos));
+            (Some(time), self.told_apart(time, |bound| units::duration(bound as Nanos), exact))
+        };
         let none = |series: Series| (None, format!("no samples of {}", series.name()));
         match self.figure {
             Figure::Quantile(series, q) => {
@@ -256,7 +267,8 @@ impl Expectation {
                         (value, format!("{words}{}", interval(lane, series, q)))
                     }
                     (Some(all), None) => {
-                        (None, format!("too few samples: {} of {}", all.len(), needs(q)))
+                        let (count, needs) = (units::count(all.len()), units::count(needs(q)));
+                        (None, format!("too few samples: {count} of {needs}"))
                     }
                     (None, None) => none(series),
                 }
@@ -267,7 +279,10 @@ impl Expectation {
             Figure::Max(series) => {
                 total(series).map_or_else(|| none(series), |all| time(all.max() as f64))
             }
-            Figure::Rate => (Some(lane.summary.rate), units::rate(lane.summary.rate)),
+            Figure::Rate => {
+                let rate = lane.summary.rate;
+                (Some(rate), self.told_apart(rate, units::rate, || format!("{rate:.3}/s")))
+            }
             Figure::Errors => {
                 let bad = by_status(counts, |status| status >= 400);
                 self.count(bad + counts.failed + counts.unsent, requests)
@@ -275,8 +290,23 @@ impl Expectation {
             Figure::Status(first, last) => {
                 self.count(by_status(counts, |status| (first..=last).contains(&status)), requests)
             }
-            Figure::Violations => self.count(counts.violations.values().sum(), requests),
+            // A response may break several rules.
+            Figure::Violations => {
+                let count = counts.violations.values().sum();
+                (Some(count as f64), units::counted(count, "violation"))
+            }
         }
+    }
+
+    /// A measured value in words: the usual ones, but exact where those would be the same as of the bound, and it is not.
+    fn told_apart(
+        &self,
+        measured: f64,
+        words: impl Fn(f64) -> String,
+        exact: impl Fn() -> String,
+    ) -> String {
+        let (usual, bound) = (words(measured), self.bound.number());
+        if usual == words(bound) && measured != bound { exact() } else { usual }
     }
 
     /// So many of all requests; a share can be told only if there were any.
@@ -286,7 +316,8 @@ impl Expectation {
             Bound::Share(_) => (requests > 0).then_some(share),
             _ => Some(count as f64),
         };
-        (measured, format!("{count} of {requests} requests ({})", units::percent(share)))
+        let (count, requests) = (units::count(count), units::counted(requests, "request"));
+        (measured, format!("{count} of {requests} ({})", units::percent(share)))
     }
 }
 
@@ -313,13 +344,13 @@ fn interval(lane: &Lane, series: Series, q: f64) -> String {
 
 /// Judges every expectation against every lane it is for: in the order of expectations, then of lanes.
 ///
-/// One that names a lane that is not there comes out as not judged.
-pub fn judge(expectations: &[Expectation], lanes: &[Lane]) -> Vec<Judged> {
+/// One that names a lane that is not there comes out as not judged, and so does one of violations unless responses were `verified`.
+pub fn judge(expectations: &[Expectation], lanes: &[Lane], verified: bool) -> Vec<Judged> {
     let mut judged = Vec::new();
     for expectation in expectations {
         let before = judged.len();
         let own = lanes.iter().filter(|lane| expectation.is_for(lane));
-        judged.extend(own.map(|lane| expectation.judge(lane)));
+        judged.extend(own.map(|lane| expectation.judge(lane, verified)));
         if judged.len() == before {
             judged.push(Judged {
                 lane: expectation.lane.clone().unwrap_or_default(),
@@ -342,7 +373,7 @@ mod tests {
     }
 
     fn held(text: &str, lanes: &[Lane]) -> Vec<Option<bool>> {
-        judge(&[parsed(text)], lanes).into_iter().map(|judged| judged.held).collect()
+        judge(&[parsed(text)], lanes, true).into_iter().map(|judged| judged.held).collect()
     }
 
     #[test]
@@ -467,9 +498,9 @@ mod tests {
         lanes[0].recording.counts.failed = 10;
         lanes[0].recording.counts.unsent = 5;
         lanes[0].recording.counts.statuses.insert(500, 5);
-        let judged = judge(&[parsed("errors<=20"), parsed("errors<0.1%")], &lanes[..1]);
+        let judged = judge(&[parsed("errors<=20"), parsed("errors<0.1%")], &lanes[..1], true);
         assert_eq!(judged[0].held, Some(true));
-        assert_eq!(judged[0].measured, "20 of 4015 requests (0.50%)");
+        assert_eq!(judged[0].measured, "20 of 4,015 requests (0.50%)");
         assert_eq!(judged[1].held, Some(false));
     }
 
@@ -477,7 +508,7 @@ mod tests {
     fn a_lane_of_its_own_is_named_by_name_protocol_or_target() {
         let mut lanes = synthetic::report().lanes;
         lanes[1].name = "other h2".to_owned();
-        assert_eq!(judge(&[parsed("h2:rate>1")], &lanes)[0].lane, "other h2");
+        assert_eq!(judge(&[parsed("h2:rate>1")], &lanes, true)[0].lane, "other h2");
         assert_eq!(held("other h2:rate>1", &lanes), [Some(true)]);
         assert_eq!(held("http://127.0.0.1:8080:rate>1", &lanes), [Some(true); 2]);
         assert_eq!(held("h3:rate>1", &lanes), [None]);
@@ -486,10 +517,54 @@ mod tests {
     #[test]
     fn what_has_too_few_samples_is_not_judged() {
         let lanes = synthetic::report().lanes;
-        let judged = judge(&[parsed("p99.9<5ms"), parsed("tls.p50<5ms")], &lanes[..1]);
+        let judged = judge(&[parsed("p99.9<5ms"), parsed("tls.p50<5ms")], &lanes[..1], true);
         assert_eq!((judged[0].held, judged[1].held), (None, None));
-        assert_eq!(judged[0].measured, "too few samples: 4000 of 10000");
+        assert_eq!(judged[0].measured, "too few samples: 4,000 of 10,000");
         assert_eq!(judged[1].measured, "no samples of tls");
+    }
+
+    #[test]
+    fn a_share_in_percent_is_the_share_itself() {
+        let mut lanes = synthetic::report().lanes;
+        lanes.truncate(1);
+        for failed in [1, 3, 7, 29, 57, 113] {
+            lanes[0].recording.counts.failed = failed;
+            lanes[0].recording.counts.answered = 1_000 - failed;
+            lanes[0].recording.counts.statuses = [(200, 1_000 - failed)].into();
+            let percent = format!("{}.{}%", failed / 10, failed % 10);
+            assert_eq!(held(&format!("errors<={percent}"), &lanes), [Some(true)], "{percent}");
+            assert_eq!(held(&format!("errors=={percent}"), &lanes), [Some(true)], "{percent}");
+            assert_eq!(held(&format!("errors<{percent}"), &lanes), [Some(false)], "{percent}");
+        }
+    }
+
+    #[test]
+    fn what_rounds_to_the_bound_is_told_exactly() {
+        let mut lanes = synthetic::report().lanes;
+        lanes.truncate(1);
+        lanes[0].summary.rate = 399.96;
+        let judged =
+            judge(&[parsed("rate>=400"), parsed("p50<1ms"), parsed("p50<2ms")], &lanes, true);
+        let words: Vec<_> = judged.iter().map(|judged| judged.measured.as_str()).collect();
+        assert_eq!(words[0], "399.960/s");
+        assert!(words[1].starts_with("1.00 ms, 1,000,447 ns (1.00"), "{}", words[1]);
+        assert!(words[2].starts_with("1.00 ms (1.00"), "{}", words[2]);
+    }
+
+    #[test]
+    fn violations_are_judged_where_responses_were_verified() {
+        let mut lanes = synthetic::report().lanes;
+        lanes.truncate(1);
+        let judged = judge(&[parsed("violations==0")], &lanes, false);
+        assert_eq!(judged[0].held, None);
+        assert!(judged[0].measured.contains("--verify"), "{judged:?}");
+        lanes[0].recording.counts.violations =
+            [("a".to_owned(), 3_000), ("b".to_owned(), 2_000)].into();
+        let judged = judge(&[parsed("violations==0")], &lanes, true);
+        assert_eq!(
+            (judged[0].held, judged[0].measured.as_str()),
+            (Some(false), "5,000 violations")
+        );
     }
 
     #[test]

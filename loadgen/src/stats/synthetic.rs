@@ -6,7 +6,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::clock::Nanos;
-use crate::plan::{Arrivals, End, Load, Piece, Schedule};
+use crate::plan::{Arrivals, End, Load, Piece, Schedule, Session};
 use crate::protocol::Protocol;
 pub(crate) use crate::record::histogram;
 use crate::record::{Compact, Counts, Recording, Series, Slice};
@@ -98,7 +98,7 @@ pub(crate) fn recording(parts: &[Part], open: bool) -> Recording {
 /// An open loop at a constant rate.
 pub(crate) fn open(rate: f64, length: Duration) -> Load {
     let schedule = Schedule { pieces: vec![Piece { from: rate, to: rate, length }] };
-    Load::Open(schedule, Arrivals::Constant)
+    Load::Open(schedule, Arrivals::Constant, Session::SINGLE)
 }
 
 /// A closed loop.

@@ -6,7 +6,7 @@
 use super::{Summary, Verdict, by_status, needs, ratio, steady};
 use crate::clock::Nanos;
 use crate::plan::Load;
-use crate::record::{Recording, Series};
+use crate::record::{Recording, Series, Slice};
 use crate::units;
 
 /// Share of their time from which threads count as busy all the time: some of it goes where it is not charged.
@@ -45,8 +45,8 @@ pub(super) fn verdict(summary: &Summary, recording: &Recording, load: &Load) -> 
     let answered = recording.counts.answered;
     if answered < needs(0.99) {
         verdict.cautions.push(format!(
-            "Too few samples: {} answers, and p99 takes {}.",
-            units::count(answered),
+            "Too few samples: {}, and p99 takes {}.",
+            units::counted(answered, "answer"),
             units::count(needs(0.99))
         ));
     }
@@ -120,7 +120,12 @@ fn missing(summary: &Summary, recording: &Recording) -> (Option<String>, Option<
     let sum = |series| summary.distribution(series).map_or(0.0, |all| all.mean * all.count as f64);
     let (own, waiting) = (sum(Series::Lag), sum(Series::Queue));
     if own <= waiting {
-        return (None, Some(format!("{figures}: the run was over before a connection was free.")));
+        return (
+            None,
+            Some(format!(
+                "{figures}: the run was over before a connection was free. No latency knows of them."
+            )),
+        );
     }
     let wait = summary.distribution(Series::Lag).map_or(0, |lag| lag.mean as Nanos);
     let sentence =
@@ -135,15 +140,15 @@ fn missing(summary: &Summary, recording: &Recording) -> (Option<String>, Option<
 /// More was planned than was answered, all the time.
 fn backlog(summary: &Summary, recording: &Recording) -> Option<String> {
     let offered = summary.offered?;
-    // What was never sent is counted in the last slice. It was due behind all that was sent: since the last slice with a plan.
-    let mut planned: Vec<f64> = Vec::with_capacity(recording.slices.len());
-    for slice in &recording.slices {
-        let unsent = slice.counts.unsent;
-        planned.push(slice.counts.planned.saturating_sub(unsent) as f64);
-        if unsent > 0 {
-            let behind = planned.iter().rev().take_while(|planned| **planned == 0.0).count().max(1);
-            let each = unsent as f64 / behind as f64;
-            planned.iter_mut().rev().take(behind).for_each(|planned| *planned += each);
+    // What was never sent is counted in the last slice. It was due behind all that was sent: from the last slice with a plan on.
+    let sent = |slice: &Slice| slice.counts.planned.saturating_sub(slice.counts.unsent) as f64;
+    let mut planned: Vec<f64> = recording.slices.iter().map(sent).collect();
+    let unsent = recording.slices.iter().map(|slice| slice.counts.unsent as f64).sum::<f64>();
+    if unsent > 0.0 {
+        let last = planned.iter().rposition(|planned| *planned > 0.0).unwrap_or(0);
+        if let Some(rest) = planned.get_mut(last..) {
+            let each = (unsent + rest.iter().sum::<f64>()) / rest.len().max(1) as f64;
+            rest.fill(each);
         }
     }
     let mut waiting = 0.0;
@@ -190,13 +195,14 @@ fn errors(summary: &Summary, recording: &Recording) -> Option<String> {
     if counts.failed + bad == 0 {
         return None;
     }
-    let served = if bad > 0 && summary.distribution(Series::Response).is_some() {
-        "; latencies are of all answers, errors too"
-    } else {
-        ""
+    let latencies = match (counts.failed, bad) {
+        _ if summary.distribution(Series::Response).is_none() => "",
+        (0, _) => "; latencies are of all answers, errors too",
+        (_, 0) => "; latencies are of answers alone",
+        _ => "; latencies are of all answers, errors too, and of no failures",
     };
     Some(format!(
-        "{} of the requests went wrong ({} failed, {} by status, {} never sent){served}.",
+        "{} of the requests went wrong ({} failed, {} by status, {} never sent){latencies}.",
         units::percent(summary.errors),
         units::count(counts.failed),
         units::count(bad),
@@ -336,7 +342,7 @@ mod tests {
         assert!(verdict.generator.is_empty());
         assert_eq!(
             verdict.cautions[0],
-            "200 of 4,000 planned requests (5.00%) were never sent: the run was over before a connection was free."
+            "200 of 4,000 planned requests (5.00%) were never sent: the run was over before a connection was free. No latency knows of them."
         );
     }
 
@@ -375,6 +381,20 @@ mod tests {
     }
 
     #[test]
+    fn no_backlog_grows_faster_than_is_planned() {
+        // Four requests are sent and never answered, and the rest is never sent.
+        let stuck = |slice| Part { planned: if slice == 0 { 4 } else { 0 }, ..Part::default() };
+        let unsent = |recording: &mut Recording| {
+            recording.counts.planned += 3_996;
+            recording.counts.unsent += 3_996;
+            recording.slices[39].counts.planned = 3_996;
+            recording.slices[39].counts.unsent = 3_996;
+        };
+        let caution = &open(stuck, unsent).cautions[1];
+        assert!(caution.starts_with("The backlog grew by 400/s (planned 400/s"), "{caution}");
+    }
+
+    #[test]
     fn a_burst_that_is_worked_off_is_no_backlog() {
         let burst = |slice| match slice {
             20 => Part { planned: 100, ..Part::default() },
@@ -398,7 +418,7 @@ mod tests {
         assert_eq!(
             verdict.cautions,
             [
-                "1.24% of the requests went wrong (4 failed, 6 by status, 0 never sent); latencies are of all answers, errors too.",
+                "1.24% of the requests went wrong (4 failed, 6 by status, 0 never sent); latencies are of all answers, errors too, and of no failures.",
                 "Too few samples: 800 answers, and p99 takes 1,000.",
             ]
         );

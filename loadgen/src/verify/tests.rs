@@ -417,6 +417,27 @@ fn each_fault_of_http2_is_counted_once_under_its_rule() {
 }
 
 #[test]
+fn advice_that_was_not_taken_hides_no_fault_of_the_connection() {
+    let (mut told, verifier) = (Told::new(), Verifier::new(&mix(&["GET /"])));
+    let mut watch = Watch::new(Protocol::H2, 4);
+    watch.sent(PREFACE);
+    let date = "date=\"Sun, 06 Nov 1994 08:49:37 GMT\"";
+    let bare = format!("< HEADERS 1 +END_HEADERS :status=200 {date}\n< DATA 1 +END_STREAM \"x\"");
+    let trace = format!("{HELLO}{}{bare}", asked(1));
+    for line in trace.lines() {
+        let (way, frame) = line.split_once(' ').unwrap();
+        let mut octets = Vec::new();
+        frame.parse::<RawFrame>().unwrap().encode(&mut octets);
+        match way {
+            ">" => watch.sent(&octets),
+            _ => watch.received(&octets, &mut tell(&mut told)),
+        }
+    }
+    watch.refused(&verifier, None, b"more than we take", &mut tell(&mut told));
+    assert_eq!(counts(&told), [("h2.passive.content-type-present", 1), ("load.malformed", 1)]);
+}
+
+#[test]
 fn faults_of_many_streams_are_all_counted() {
     let mut trace = HELLO.to_owned();
     for id in (1..401).step_by(2) {

@@ -2,7 +2,7 @@
 
 use falconry_wire::h1::Fault;
 use falconry_wire::monitor::h2::{End, Monitor};
-use falconry_wire::monitor::{Behind, Rule};
+use falconry_wire::monitor::{Behind, Level, Rule};
 
 use super::content::Hashing;
 use super::fields::Said;
@@ -32,6 +32,8 @@ struct Traffic {
     /// How many breaches of each rule were told, and of all together.
     told: Vec<u64>,
     all: u64,
+    /// A rule of a MUST was broken.
+    is_blamed: bool,
 }
 
 /// A response under way.
@@ -177,8 +179,8 @@ impl Watch {
         report: &mut Report<'_>,
     ) {
         if let Some(traffic) = &self.traffic {
-            // As a rule, the fault has broken one of the rules about traffic.
-            if traffic.all == 0 {
+            // As a rule, the fault has broken one of the rules about traffic. Advice that was not taken is none.
+            if !traffic.is_blamed {
                 report(MALFORMED.id, &|| sample(&MALFORMED, "a fault of the connection", octets));
             }
             return;
@@ -294,7 +296,7 @@ impl Traffic {
         // Frames may still come on a stream that is over; so many more are hardly under way.
         let monitor = Monitor::remembering(in_flight.saturating_mul(2).saturating_add(16));
         let told = monitor.findings().map(|_| 0).collect();
-        Self { monitor, told, all: 0 }
+        Self { monitor, told, all: 0, is_blamed: false }
     }
 
     /// Tells the breaches that are new.
@@ -305,6 +307,7 @@ impl Traffic {
         for ((rule, tally), told) in self.monitor.findings().zip(&mut self.told) {
             for _ in *told..tally.broken {
                 if is_held(rule) {
+                    self.is_blamed |= rule.level == Level::Must;
                     let seen = tally.seen.as_deref().unwrap_or_default();
                     report(rule.id, &|| sample(rule, seen, b""));
                 }

@@ -5,10 +5,12 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use falconry_transport::Stream;
 use falconry_wire::monitor::h2::End;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 use super::flights::NEVER;
 use super::shared::Shared;
@@ -43,7 +45,19 @@ pub(super) struct Connection<E: Engine, W: Watch> {
     rests: bool,
     /// The stream holds octets back that it took.
     is_held: bool,
+    /// Octets that the engine has added behind those that wait in `unsent`: answers, and requests given up.
+    added: usize,
+    /// How long the peer may go on not reading where nothing is in flight.
+    patience: Option<Pin<Box<Sleep>>>,
 }
+
+/// How many octets the engine may add to those that wait: a peer that does not read and makes us answer costs memory.
+/// As many as may wait anyway; that is the answers to fifteen thousand PINGs.
+const MOST_ADDED: usize = BATCH;
+
+/// How long a peer may take nothing of what it has answered already: far longer than servers stop for, and short enough
+/// that a run by count goes on.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a connection is over.
 enum Over {
@@ -86,6 +100,8 @@ impl<E: Engine, W: Watch> Connection<E, W> {
             useful: false,
             rests: false,
             is_held: false,
+            added: 0,
+            patience: None,
         }
     }
 
@@ -98,6 +114,10 @@ impl<E: Engine, W: Watch> Connection<E, W> {
             match self.turn(shared, cx) {
                 Ok(Poll::Ready(())) => {}
                 Ok(Poll::Pending) => {
+                    if self.is_forsaken(cx) {
+                        self.leave(shared, Over::Broke(Cause::Unread), cx);
+                        return Poll::Ready(());
+                    }
                     shared.check_over();
                     return Poll::Pending;
                 }
@@ -107,6 +127,19 @@ impl<E: Engine, W: Watch> Connection<E, W> {
                 }
             }
         }
+    }
+
+    /// Whether the peer has taken nothing for too long of what no request waits for any more.
+    ///
+    /// RFC 9112 §9.3: a server that answers before it has read the content has to read it all the same, or to close. One
+    /// that does neither is ended by no timeout of a request.
+    #[inline]
+    fn is_forsaken(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.unsent.is_empty() || self.engine.in_flight() > 0 {
+            return false;
+        }
+        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        patience.as_mut().poll(cx).is_ready()
     }
 
     /// Whether no request has ended on it: none was started, or the server gave all of them back.
@@ -177,24 +210,43 @@ impl<E: Engine, W: Watch> Connection<E, W> {
         if !is_held_up && self.engine.has_more() {
             self.engine.proceed(&shared.prepared, &mut shared.out);
         }
+        let mut is_cut = false;
         if !is_held_up && self.engine.capacity() > 0 && self.left != Some(0) {
             let now = match read {
                 Poll::Ready(now) => now,
                 Poll::Pending => shared.clock.now(),
             };
-            self.start(shared, now);
+            is_cut = self.start(shared, now);
         } else if self.rests {
             self.withdraw(shared);
         }
-        self.send(shared, cx).map_err(Over::Broke)?;
+        if let Err(cause) = self.send(shared, cx) {
+            return Err(self.hear_out(shared, cx, cause));
+        }
         if self.engine.in_flight() == 0 && (self.engine.is_closing() || self.left == Some(0)) {
             return Err(Over::Closed);
         }
         // Nobody calls when there is no more to wait for.
-        if self.unsent.is_empty() && (is_held_up || self.engine.has_more()) {
+        if self.unsent.is_empty() && (is_held_up || is_cut || self.engine.has_more()) {
             return Ok(Poll::Ready(()));
         }
         Ok(read.map(|_| ()))
+    }
+
+    /// Sending failed: reads what the server has said before it closed (RFC 9112 §9.5), and tells why it is over.
+    #[cold]
+    fn hear_out(&mut self, shared: &mut Shared<E, W>, cx: &mut Context<'_>, cause: Cause) -> Over {
+        loop {
+            match self.read(shared, cx) {
+                Ok(Poll::Ready(_)) => shared.out.clear(),
+                Ok(Poll::Pending) => break,
+                Err(over) => return over,
+            }
+        }
+        if self.engine.in_flight() == 0 && self.engine.is_closing() {
+            return Over::Closed;
+        }
+        Over::Broke(cause)
     }
 
     /// It has no room any more: what was handed to it is for others.
@@ -214,15 +266,17 @@ impl<E: Engine, W: Watch> Connection<E, W> {
         }
     }
 
-    /// Starts what is due, as far as there is room.
+    /// Starts what is due, as far as there is room; whether there would be more than [`BATCH`] to write.
     #[inline]
-    fn start(&mut self, shared: &mut Shared<E, W>, now: Nanos) {
+    fn start(&mut self, shared: &mut Shared<E, W>, now: Nanos) -> bool {
         let free = shared.free(now);
-        while self.engine.capacity() > 0 && self.left != Some(0) {
+        let most = shared.out.len() + BATCH;
+        let mut is_cut = false;
+        while self.engine.capacity() > 0 && self.left != Some(0) && !is_cut {
             let Some(planned) = shared.take(self.slot, now) else {
                 self.rests = true;
                 shared.set_room(self.slot, Some(free));
-                return;
+                return false;
             };
             let request = shared.pick(planned.number);
             // What was put back was with a server, or waited for one, until now.
@@ -234,9 +288,11 @@ impl<E: Engine, W: Watch> Connection<E, W> {
             }
             shared.batch.push((shared.out.len(), ticket));
             self.engine.start(&shared.prepared, planned.number, ticket, &mut shared.out);
+            is_cut = shared.out.len() >= most;
         }
         self.rests = false;
         shared.set_room(self.slot, None);
+        is_cut
     }
 
     /// Sends what there is to send: all of it in one write, as a rule.
@@ -288,6 +344,7 @@ impl<E: Engine, W: Watch> Connection<E, W> {
             self.forget_gone();
         }
         let offset = self.unsent.len();
+        self.added += shared.out.len();
         self.unsent.append(&mut shared.out);
         self.unwritten.extend(shared.batch.drain(..).map(|(at, ticket)| (offset + at, ticket)));
         let result = loop {
@@ -302,6 +359,7 @@ impl<E: Engine, W: Watch> Connection<E, W> {
                 Poll::Ready(Ok(0)) => break Err(Cause::Closed),
                 Poll::Ready(Ok(written)) => {
                     self.gone += written;
+                    self.patience = None;
                     shared.recorder.transferred(written as u64, 0);
                     self.wrote(shared, now);
                 }
@@ -309,10 +367,15 @@ impl<E: Engine, W: Watch> Connection<E, W> {
         };
         if self.gone == self.unsent.len() {
             self.forget_gone();
+            self.added = 0;
         } else if self.rests {
             self.withdraw(shared);
         }
-        result.and_then(|()| self.flush(cx))
+        result?;
+        if self.added > MOST_ADDED {
+            return Err(Cause::Unread);
+        }
+        self.flush(cx)
     }
 
     /// Drops octets that are sent. Done for each write, it would cost the square of what is unsent.

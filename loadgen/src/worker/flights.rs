@@ -1,9 +1,10 @@
 //! Requests in flight, by ticket.
 
 use crate::clock::Nanos;
-use crate::error::Phase;
+use crate::error::{Cause, Failure, Phase};
 use crate::plan::Planned;
 use crate::protocol::Ticket;
+use crate::record::Lost;
 
 /// Stands for what has not happened yet.
 pub(super) const NEVER: Nanos = Nanos::MAX;
@@ -46,6 +47,21 @@ impl Flight {
             Phase::FirstByte
         } else {
             Phase::Response
+        }
+    }
+
+    /// The same as a failure, of that cause and at that time.
+    pub(super) fn lost(&self, cause: Cause, at: Nanos) -> Lost {
+        Lost {
+            number: self.planned.number,
+            planned: self.planned.at,
+            free: Some(self.free),
+            written: self.written(),
+            first: self.first(),
+            at,
+            failure: Failure { phase: self.phase(), cause },
+            request: self.request as usize,
+            new: Some(self.new),
         }
     }
 }
@@ -111,7 +127,7 @@ mod tests {
     use super::*;
 
     fn planned(number: u64) -> Planned {
-        Planned { at: 0, number, measured: true, again: false }
+        Planned { at: 0, number, measured: true, again: false, brings: 1 }
     }
 
     #[test]

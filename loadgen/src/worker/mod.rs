@@ -43,7 +43,7 @@ use crate::connect::{Connector, Link};
 use crate::error::Failure;
 use crate::plan::Plan;
 use crate::protocol::Engine;
-use crate::record::{Recording, Slice};
+use crate::record::{Ended, Recording, Slice};
 use crate::request::Mix;
 
 /// Connections that are being opened at a time before the start: as many as the queue of a careless server holds.
@@ -68,6 +68,8 @@ pub struct Share {
     pub timeouts: Timeouts,
     /// The user's wish to stop.
     pub stop: Stop,
+    /// Whether every measured request that ended is told ([`News::Ended`]).
+    pub samples: bool,
 }
 
 /// How opening the first connections went.
@@ -86,6 +88,9 @@ pub enum News {
     Slice(Slice),
     /// All slices up to there, from the begin of the measured part, have been told.
     Until(u64),
+    /// Measured requests that ended since this was told last, those of the drain included, in the order in which they did;
+    /// where [`Share::samples`] asks for them.
+    Ended(Vec<Ended>),
 }
 
 /// Runs one worker on the current runtime: opens its connections, waits at the gate for the common start, sends and

@@ -17,7 +17,7 @@ use crate::clock::{Clock, Nanos, nanos};
 use crate::error::{Cause, Failure, Phase};
 use crate::plan::{Planned, Source};
 use crate::protocol::{Answer, Engine, Head, Sink, Ticket};
-use crate::record::{Options, Recorder, Sample};
+use crate::record::{Lost, Options, Recorder, Sample};
 use crate::request::Mix;
 
 /// Octets a read takes at most: as many as a socket's receive buffer gives at once.
@@ -102,6 +102,7 @@ impl<E: Engine, W: Watch> Shared<E, W> {
                 measured_to: plan.measured_to(),
                 open_loop: plan.is_open_loop(),
                 requests: mix.requests.len(),
+                samples: share.samples,
             }),
             watch,
             prepared,
@@ -148,8 +149,19 @@ impl<E: Engine, W: Watch> Shared<E, W> {
             if let Some(deadline) = self.deadline
                 && now.saturating_sub(planned.at) > deadline
             {
-                let failure = Failure { phase: Phase::Wait, cause: Cause::Deadline };
-                self.recorder.failed(failure, now, planned.measured);
+                let lost = Lost {
+                    number: planned.number,
+                    planned: planned.at,
+                    free: None,
+                    written: None,
+                    first: None,
+                    at: now,
+                    failure: Failure { phase: Phase::Wait, cause: Cause::Deadline },
+                    request: self.pick(planned.number) as usize,
+                    new: None,
+                };
+                self.recorder.failed(&lost, planned.measured);
+                self.source.follow(planned, now);
                 continue;
             }
             return Some(planned);
@@ -235,6 +247,14 @@ impl<E: Engine, W: Watch> Shared<E, W> {
         }
     }
 
+    /// Has nothing taken any more: not even what was handed out and not started.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+        for number in 0..self.slots.len() {
+            self.take_back(number as u32);
+        }
+    }
+
     /// Whether all that was planned was taken and is over.
     pub(super) fn is_over(&self) -> bool {
         (self.dry || self.ended) && self.handed == 0 && self.flights.is_empty()
@@ -251,7 +271,13 @@ impl<E: Engine, W: Watch> Shared<E, W> {
     /// Records that a request failed.
     pub(super) fn fail(&mut self, ticket: Ticket, cause: Cause, now: Nanos) {
         self.progress = now;
-        fail(&mut self.flights, &mut self.recorder, ticket, cause, now);
+        let Some(planned) = fail(&mut self.flights, &mut self.recorder, ticket, cause, now) else {
+            return;
+        };
+        if self.source.follow(planned, now) {
+            self.dry = false;
+            self.steward.notify_one();
+        }
     }
 
     /// Tells the watch.
@@ -320,6 +346,16 @@ impl<W: Watch> Batch<'_, W> {
         self.watch.see(self.eye, seen, self.recorder);
     }
 
+    /// Goes on with the session of a request that has ended.
+    #[inline]
+    fn follow(&mut self, planned: Planned) {
+        if self.source.follow(planned, self.now) {
+            *self.dry = false;
+            // Others may rest while this connection closes, or its user thinks.
+            self.steward.notify_one();
+        }
+    }
+
     /// Whether a request was told that it is whole, or failed.
     #[inline]
     pub(super) fn has_ended(&self) -> bool {
@@ -361,6 +397,7 @@ impl<W: Watch> Sink for Batch<'_, W> {
         self.see(Seen::Done(ticket));
         let finished = self.now;
         let sample = Sample {
+            number: planned.number,
             planned: planned.at,
             free,
             // A server that answers before it was asked was asked now.
@@ -373,6 +410,7 @@ impl<W: Watch> Sink for Batch<'_, W> {
             new,
         };
         self.recorder.answered(&sample, planned.measured);
+        self.follow(planned);
         self.answers += 1;
         if self.answers.is_multiple_of(ANSWERS_A_CLOCK) {
             self.now = self.clock.now();
@@ -383,7 +421,9 @@ impl<W: Watch> Sink for Batch<'_, W> {
     fn failed(&mut self, ticket: Ticket, cause: Cause) {
         self.has_failed = true;
         self.see(Seen::Lost(ticket, Some(cause)));
-        fail(self.flights, self.recorder, ticket, cause, self.now);
+        if let Some(planned) = fail(self.flights, self.recorder, ticket, cause, self.now) {
+            self.follow(planned);
+        }
     }
 
     #[cold]
@@ -392,6 +432,7 @@ impl<W: Watch> Sink for Batch<'_, W> {
         self.see(Seen::Lost(ticket, None));
         self.source.put_back(flight.planned);
         self.recorder.put_back(&flight.planned);
+        self.recorder.given_back(self.now, flight.planned.measured);
         *self.put_back_at = Some(self.now);
         *self.dry = false;
         // Connections that rest have to be asked again.
@@ -399,7 +440,15 @@ impl<W: Watch> Sink for Batch<'_, W> {
     }
 }
 
-fn fail(flights: &mut Flights, recorder: &mut Recorder, ticket: Ticket, cause: Cause, now: Nanos) {
-    let Some(flight) = flights.take(ticket) else { return };
-    recorder.failed(Failure { phase: flight.phase(), cause }, now, flight.planned.measured);
+/// Records that a request failed, if it is in flight, and gives its plan.
+fn fail(
+    flights: &mut Flights,
+    recorder: &mut Recorder,
+    ticket: Ticket,
+    cause: Cause,
+    now: Nanos,
+) -> Option<Planned> {
+    let flight = flights.take(ticket)?;
+    recorder.failed(&flight.lost(cause, now), flight.planned.measured);
+    Some(flight.planned)
 }

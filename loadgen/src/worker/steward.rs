@@ -35,13 +35,14 @@ pub(super) struct Steward<E: Engine, W, N> {
     next_tick: Nanos,
     measured_from: Nanos,
     measured_to: Option<Nanos>,
+    /// When sending ends.
+    sent_to: Option<Nanos>,
     /// CPU time of this thread when the measured part began, and when it ended.
     cpu: (Option<Nanos>, Option<Nanos>),
-    /// When sending ended.
-    ended: Nanos,
-    /// When the drain is over.
+    /// When the drain is over, once the measured part is.
     drained: Option<Nanos>,
-    interrupted: bool,
+    /// When the user had it stopped.
+    stopped: Option<Nanos>,
 }
 
 /// What a steward knows at the end.
@@ -60,10 +61,10 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
             next_tick: 0,
             measured_from: share.plan.measured_from(),
             measured_to: share.plan.measured_to(),
+            sent_to: share.plan.sent_to(),
             cpu: (None, None),
-            ended: 0,
             drained: None,
-            interrupted: false,
+            stopped: None,
             share,
         }
     }
@@ -84,13 +85,19 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
             }
             self.shared.borrow_mut().hand_out(now);
             if self.drained.is_none() && self.is_end(now) {
-                // What was handed out is on its way before the rest is counted.
-                yield_now().await;
                 self.end(now);
+            }
+            if self.sent_to.is_some_and(|end| now >= end) && !self.shared.borrow().ended {
+                self.shared.borrow_mut().end();
+            }
+            if self.share.stop.is_set() && self.stopped.is_none() && self.is_unfinished(now) {
+                self.stop(now);
             }
             if let Some(drained) = self.drained
                 && (now >= drained || self.shared.borrow().is_over())
             {
+                // What was handed out is on its way before the rest is counted.
+                yield_now().await;
                 self.lose(now);
                 self.roll(now);
                 break;
@@ -105,20 +112,20 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
             (Some(from), Some(to)) => to.saturating_sub(from),
             _ => 0,
         };
-        Ended { cpu, interrupted: self.interrupted }
+        Ended { cpu, interrupted: self.stopped.is_some() }
     }
 
     /// When there is something to do next, if nobody calls.
     fn next(&self, now: Nanos) -> Nanos {
         let mut shared = self.shared.borrow_mut();
         let mut next = self.next_tick;
-        let ends = [Some(self.measured_from), self.measured_to, self.drained];
+        let ends = [Some(self.measured_from), self.measured_to, self.sent_to, self.drained];
         for at in ends.into_iter().flatten().filter(|at| *at > now) {
             next = next.min(at);
         }
         // Without a connection that rests nobody could take what is due.
         shared.wants_idle = shared.idle.is_empty();
-        // Behind the end what is due stays: looking for a taker of it would take all the time there is for the drain.
+        // What is not to be sent any more stays: looking for a taker of it would take all the time there is for the drain.
         if !shared.ended
             && !shared.idle.is_empty()
             && let Some(due) = shared.source.next_due()
@@ -145,6 +152,10 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
         }
         while let Some(slice) = shared.recorder.rolled(now) {
             (self.news)(News::Slice(slice));
+        }
+        let ended = shared.recorder.ended();
+        if !ended.is_empty() {
+            (self.news)(News::Ended(ended));
         }
         (self.news)(News::Until(shared.recorder.told()));
     }
@@ -195,11 +206,10 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
         }
     }
 
-    /// Whether requests are to be sent no more.
-    fn is_end(&mut self, now: Nanos) -> bool {
+    /// Whether the measured part is over.
+    fn is_end(&self, now: Nanos) -> bool {
         let shared = self.shared.borrow();
-        self.interrupted = self.share.stop.is_set();
-        self.interrupted
+        self.share.stop.is_set()
             || self.measured_to.is_some_and(|end| now >= end)
             || self.is_by_count()
                 && (shared.is_over() || now.saturating_sub(shared.progress) > PATIENCE)
@@ -209,21 +219,27 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
         matches!(self.share.plan.load, Load::Closed(End::Count(_)))
     }
 
-    /// Ends the sending; the drain begins.
+    /// Ends the measured part; the drain begins, in which what was due before is still sent.
     fn end(&mut self, now: Nanos) {
-        let shared = &mut *self.shared.borrow_mut();
-        shared.ended = true;
-        let handed = shared.slots.iter_mut().filter_map(|slot| slot.handed.take());
-        for planned in handed.collect::<Vec<_>>() {
-            shared.handed -= 1;
-            shared.put_back(planned);
+        if self.is_by_count() {
+            self.shared.borrow_mut().end();
         }
-        if self.interrupted {
-            shared.recorder.cut(now);
-        }
-        self.ended = now;
         self.cpu.1 = Some(thread_time());
-        self.drained = Some(now.saturating_add(nanos(self.share.plan.drain)));
+        let by_plan = self.share.plan.drained_at().unwrap_or(Nanos::MAX);
+        self.drained = Some(by_plan.min(now.saturating_add(nanos(self.share.plan.drain))));
+    }
+
+    /// Whether there is something that a wish to stop would stop.
+    fn is_unfinished(&self, now: Nanos) -> bool {
+        self.measured_to.is_some_and(|end| now < end) || !self.shared.borrow().is_over()
+    }
+
+    /// Sends nothing more, since the user wishes so.
+    fn stop(&mut self, now: Nanos) {
+        self.stopped = Some(now);
+        let shared = &mut *self.shared.borrow_mut();
+        shared.end();
+        shared.recorder.cut(now);
     }
 
     /// Gives up what is still in flight.
@@ -233,9 +249,9 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
         for ticket in left {
             shared.fail(ticket, Cause::Unfinished, now);
         }
-        // Only now, since the server may have put back something in the drain.
-        let mut unsent = shared.source.unsent(self.ended).total();
-        if !self.interrupted {
+        shared.end();
+        let mut unsent = shared.source.unsent(self.stopped.unwrap_or(now)).total();
+        if self.stopped.is_none() {
             // A run by count that gave up.
             unsent += shared.source.left();
         }

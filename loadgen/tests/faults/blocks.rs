@@ -64,6 +64,7 @@ fn a_target_against_itself_has_intervals_about_their_medians() {
             pin: Vec::new(),
             start_at: None,
             process: None,
+            samples: false,
         };
         let block = || guarded(|| run(&job, &Stop::default(), &mut |_| ()));
         let lanes = blocks(2, ROUNDS, 1, |_, _| block().map(Some)).unwrap();

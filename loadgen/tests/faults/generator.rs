@@ -70,7 +70,7 @@ fn a_generator_that_is_late_is_told_and_exits_with_4() {
     for protocol in PROTOCOLS {
         let (recording, summary, code) = run(protocol, 1, true);
         println!("{protocol}: {:?}", summary.verdict);
-        // What is due in the last stall is too late by more than the grace.
+        // What is due in the last stall is sent in the drain.
         let counts = &recording.counts;
         assert!(counts.unsent <= 13 && counts.answered + counts.unsent == 5000, "{counts:?}");
         assert_eq!(code, 4);
@@ -89,15 +89,16 @@ fn a_slow_server_is_not_held_against_the_generator() {
         println!("{protocol}: {:?}", summary.verdict);
         assert_eq!((&summary.verdict.generator[..], code), (&[][..], 0), "{:?}", summary.verdict);
         let counts = &recording.counts;
-        assert!((1990..=2010).contains(&counts.answered), "{counts:?}");
+        // What is due is sent for 11 s, the first half of the drain included.
+        assert!((2190..=2210).contains(&counts.answered), "{counts:?}");
         assert_eq!(counts.failed, 0);
         let queue = &recording.totals[&Series::Queue];
-        // At the end of 10 s those are answered that were planned in the first 4.
-        assert!((5_900_000_000..6_100_000_000).contains(&queue.max()), "{}", queue.max());
+        // By then those are sent that were planned in the first 4.4.
+        assert!((6_500_000_000..6_700_000_000).contains(&queue.max()), "{}", queue.max());
         assert_eq!(recording.totals[&Series::Lag].max(), 0);
         assert!(recording.totals[&Series::Service].max() < 21_000_000);
         let told = |words: &str| summary.verdict.cautions.iter().any(|one| one.contains(words));
-        assert!(told("The backlog grew by 300/s (planned 500/s"), "{:?}", summary.verdict);
+        assert!(told("The backlog grew by 298/s (planned 500/s"), "{:?}", summary.verdict);
         assert!(told("the run was over before a connection was free"), "{:?}", summary.verdict);
     }
 }

@@ -10,6 +10,8 @@
 //! | `generator` | a generator that is late, and a server that is slow |
 //! | `h1`, `h2` | faults of responses and connections, by protocol |
 //! | `opening` | connections that do not come about |
+//! | `schedules` | runs of random shape against servers that are right |
+//! | `unread` | servers that do not read |
 //! | `unusual` | what is right, however rare |
 //! | `sockets` | faults that have the system's error numbers |
 //! | `blocks` | a target against itself |
@@ -24,9 +26,11 @@ mod guard;
 mod h1;
 mod h2;
 mod opening;
+mod schedules;
 mod shards;
 mod sockets;
 mod support;
+mod unread;
 mod unusual;
 #[path = "../virtual_time/mod.rs"]
 mod virtual_time;

@@ -152,8 +152,8 @@ fn without_a_server_attempts_grow_rarer_and_all_is_unsent() {
             let recording = Run::new(protocol, plan, Connector::memory(nobody)).go().await;
             let counts = &recording.counts;
             assert_eq!((counts.planned, counts.unsent, counts.answered), (100, 100, 0));
-            // At 0, 10, 30, 70, 150, 310, 630 and 1270 ms.
-            assert_eq!(failures(&recording), only("connect.ECONNREFUSED", 3 * 8));
+            // At 0, 10, 30, 70, 150, 310, 630, 1270 and 2270 ms.
+            assert_eq!(failures(&recording), only("connect.ECONNREFUSED", 3 * 9));
         });
     }
 }
@@ -188,7 +188,7 @@ fn a_server_that_is_gone_after_a_while_leaves_the_rest_unsent() {
         let recording = Run::new(Protocol::H1, plan, Connector::memory(connector)).go().await;
         let (counts, failures) = (&recording.counts, failures(&recording));
         assert_eq!((counts.planned, counts.answered, counts.unsent), (150, 50, 100), "{counts:?}");
-        // At once, then behind 10, 20, 40, 80, 160, 320 and 640 ms.
-        assert_eq!(failures, only("connect.ECONNREFUSED", 8));
+        // At once, then behind 10, 20, 40, 80, 160, 320, 640 and 1000 ms.
+        assert_eq!(failures, only("connect.ECONNREFUSED", 9));
     });
 }

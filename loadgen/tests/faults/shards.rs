@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use falconry_loadgen::clock::{Nanos, nanos};
 use falconry_loadgen::connect::Connector;
-use falconry_loadgen::plan::{Arrivals, Load, Plan, Shard as Part, Source};
+use falconry_loadgen::plan::{Arrivals, Load, Plan, Session, Shard as Part, Source};
 use falconry_loadgen::protocol::Protocol;
 use falconry_loadgen::record::{Recording, Series};
 use falconry_loadgen::shard::{Lane, Manifest, Merged, Shard, plan_hash};
@@ -20,7 +20,7 @@ const SEED: u64 = 20_260_401;
 const SHARDS: u32 = 3;
 
 fn whole(schedule: &str, arrivals: Arrivals) -> Plan {
-    let load = Load::Open(schedule.parse().unwrap(), arrivals);
+    let load = Load::Open(schedule.parse().unwrap(), arrivals, Session::SINGLE);
     Plan { seed: SEED, warm_up: Duration::from_millis(300), ..plan(load, 30, 4) }
 }
 

@@ -63,6 +63,7 @@ fn go(protocol: Protocol, plan: Plan, ports: &[u16]) -> Result<Recording, RunErr
         pin: Vec::new(),
         start_at: None,
         process: None,
+        samples: false,
     };
     let recording = guarded(|| run(&job, &Stop::default(), &mut |_| ()))?;
     balance(&recording);

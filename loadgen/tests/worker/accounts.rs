@@ -14,32 +14,34 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::support::*;
 
 #[test]
-fn what_is_given_back_in_the_drain_is_unsent() {
-    on_virtual_time(async || {
-        // Answers the first of what is pipelined behind the end of the run, and closes.
-        let (connector, _) = server(|mut stream| async move {
-            request(&mut stream).await;
-            sleep(Duration::from_millis(500)).await;
-            let _ = stream.write_all(LAST).await;
+fn what_is_given_back_in_the_drain_is_sent_again_in_its_first_half() {
+    // Answers the first of what is pipelined so long behind its request, 0.2 s and 0.6 s behind the end, and closes.
+    for (answer, answered, put_back) in [(500, 4, 6 + 4), (900, 2, 6)] {
+        on_virtual_time(async || {
+            let (connector, _) = server(move |mut stream| async move {
+                request(&mut stream).await;
+                sleep(Duration::from_millis(answer)).await;
+                let _ = stream.write_all(LAST).await;
+            });
+            let load = Load::Closed(End::After(Duration::from_millis(300)));
+            let recording = h1(share(plan(load, 2, 4), connector, "/")).await;
+            let counts = &recording.counts;
+            assert_eq!((counts.planned, counts.answered, counts.failed), (8, answered, 0));
+            assert_eq!((counts.unsent, counts.put_back), (8 - answered, put_back));
         });
-        let load = Load::Closed(End::After(Duration::from_millis(300)));
-        let recording = h1(share(plan(load, 2, 4), connector, "/")).await;
-        let counts = &recording.counts;
-        assert_eq!((counts.planned, counts.answered, counts.failed), (8, 2, 0));
-        assert_eq!(counts.unsent, 6);
-    });
+    }
 }
 
 #[test]
 fn the_drain_of_a_backlog_waits_for_what_is_in_flight() {
     on_virtual_time(async || {
-        // Two connections, answered 0.1 s and 0.9 s behind the end. The first of them then rests, while
+        // Two connections, answered 0.6 s and 0.9 s behind the end. The first of them then rests, while
         // requests are due that nobody will send.
         let begin = Instant::now();
         let (connector, _) = server(move |mut stream| async move {
             let mut buffer = [0; 4096];
             let _ = stream.read(&mut buffer).await;
-            let at = if begin.elapsed() < Duration::from_millis(100) { 1100 } else { 1900 };
+            let at = if begin.elapsed() < Duration::from_millis(100) { 1600 } else { 1900 };
             sleep_until(begin + Duration::from_millis(at)).await;
             let _ = stream.write_all(OK).await;
             sleep(3600 * SECOND).await;
@@ -47,6 +49,30 @@ fn the_drain_of_a_backlog_waits_for_what_is_in_flight() {
         let recording = h1(share(plan(rate(10.0, SECOND), 2, 1), connector, "/")).await;
         let counts = &recording.counts;
         assert_eq!((counts.planned, counts.answered, counts.unsent), (10, 2, 8));
+    });
+}
+
+#[test]
+fn a_backlog_is_sent_in_the_drain_and_its_waits_are_measured() {
+    on_virtual_time(async || {
+        // Frozen for the last second of two, until the end and 0.2 s more.
+        let begin = Instant::now();
+        let (connector, _) = server(move |mut stream| async move {
+            while request(&mut stream).await {
+                let at = begin.elapsed();
+                if (SECOND..Duration::from_millis(2200)).contains(&at) {
+                    sleep_until(begin + Duration::from_millis(2200)).await;
+                }
+                let _ = stream.write_all(OK).await;
+            }
+        });
+        let recording = h1(share(plan(rate(10.0, 2 * SECOND), 1, 1), connector, "/")).await;
+        let counts = &recording.counts;
+        assert_eq!((counts.planned, counts.answered, recording.drain.answered), (20, 20, 10));
+        // Planned at 1.05 s, and answered at 2.2 s.
+        let longest = recording.totals[&Series::Response].max();
+        assert!((1_150_000_000..1_151_000_000).contains(&longest), "{longest}");
+        assert_eq!(recording.drain_length, 200_000_000);
     });
 }
 

@@ -273,8 +273,8 @@ fn what_found_no_connection_by_the_end_is_unsent() {
 #[test]
 fn a_backlog_does_not_keep_the_drain_from_reading() {
     on_virtual_time(async || {
-        // Both have a request in flight at the end, and one is free before the other.
-        let delays = Rc::new(RefCell::new(vec![700, 300]));
+        // Both have a request in flight when sending ends, and one is free before the other.
+        let delays = Rc::new(RefCell::new(vec![900, 400]));
         let (connector, _) = server(move |mut stream| {
             let delay = delays.borrow_mut().pop().unwrap();
             async move {

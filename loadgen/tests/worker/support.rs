@@ -46,6 +46,7 @@ pub(crate) fn share(plan: Plan, connector: Connector, path: &str) -> Share {
         thread: 0,
         timeouts: Timeouts::default(),
         stop: Stop::default(),
+        samples: false,
     }
 }
 

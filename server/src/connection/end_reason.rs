@@ -15,7 +15,7 @@ pub enum EndReason {
     ClientClosed,
     /// A response or request said that the connection would not persist.
     NotPersistent,
-    /// A graceful shutdown closed the idle connection, or after its last response.
+    /// A graceful shutdown closed the connection: idle, in its TLS handshake, or after its last response.
     Shutdown,
     /// The connection was still open when the shutdown deadline passed.
     ShutdownTimeout,
@@ -56,6 +56,21 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// Whether something was amiss, on either side; false where the client left, which it may at any time, and where the
+    /// server ended what was done or idle.
+    pub fn is_fault(self) -> bool {
+        !matches!(
+            self,
+            Self::ClientClosed
+                | Self::ConnectionReset
+                | Self::NotPersistent
+                | Self::Shutdown
+                | Self::KeepAliveTimeout
+                | Self::UpgradeCompleted
+                | Self::Layer
+        )
+    }
+
     /// A stable name in snake case, for logs and metrics; Kestrel's own where it has the reason.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use tokio::task::AbortHandle;
 
@@ -32,6 +32,12 @@ impl Handle {
         if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             *waker = Some(cx.waker().clone());
         }
+    }
+
+    /// Ready once the close is requested.
+    pub(crate) fn poll_close_requested(&self, cx: &Context<'_>) -> Poll<()> {
+        self.register(cx);
+        if self.close_requested() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Notes why the connection ends; the first reason stays.

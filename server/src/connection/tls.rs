@@ -1,5 +1,7 @@
 //! TLS as a connection layer.
 
+use std::future::poll_fn;
+
 use falconry_transport::tls::{self, Acceptor, TlsError};
 
 use super::layer::Serving;
@@ -21,7 +23,14 @@ impl ConnectionLayer for TlsLayer {
     fn serve<'a>(&'a self, connection: ConnectionContext, next: Next<'a>) -> Serving<'a> {
         Box::pin(async move {
             let ConnectionContext { stream, mut info, handle } = connection;
-            match tls::accept(stream, &self.acceptor).await {
+            let closing = poll_fn(|cx| handle.poll_close_requested(cx));
+            let shaken = tokio::select! {
+                biased;
+                shaken = tls::accept(stream, &self.acceptor) => shaken,
+                // Nothing was promised to a client that has not shaken hands.
+                () = closing => return EndReason::Shutdown,
+            };
+            match shaken {
                 Ok((stream, session)) => {
                     info.tls = Some(session);
                     next.serve(ConnectionContext { stream: Box::new(stream), info, handle }).await

@@ -34,8 +34,16 @@ pub struct Counters {
     /// Requests answered.
     pub requests: Counter,
     // Once per connection, not per request, and nobody else locks it but who reads the totals.
-    ends: Mutex<BTreeMap<&'static str, u64>>,
+    ends: Mutex<BTreeMap<&'static str, Ends>>,
     blocks: Mutex<Option<Arc<block::Counters>>>,
+}
+
+/// Connections that ended for one reason.
+#[derive(Debug, Default)]
+struct Ends {
+    count: u64,
+    /// Whether the reason is a fault.
+    are_faults: bool,
 }
 
 /// The counters of all workers together.
@@ -49,6 +57,8 @@ pub struct Totals {
     pub requests: u64,
     /// Ended connections by [`EndReason::as_str`]; they sum up to `connections - open`.
     pub ends: BTreeMap<&'static str, u64>,
+    /// Those of `ends` that are faults: [`EndReason::is_fault`].
+    pub faults: BTreeMap<&'static str, u64>,
     /// Memory blocks in use now.
     pub blocks_rented: u64,
     /// Free memory blocks kept for the next use.
@@ -59,7 +69,9 @@ impl Counters {
     pub(crate) fn ended(&self, reason: EndReason) {
         self.ended.add(1);
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-        *ends.entry(reason.as_str()).or_default() += 1;
+        let ends = ends.entry(reason.as_str()).or_default();
+        ends.count += 1;
+        ends.are_faults = reason.is_fault();
     }
 
     /// Watches the block pool of the current thread.
@@ -78,8 +90,11 @@ impl Totals {
             totals.connections += connections;
             totals.open += connections.saturating_sub(ended);
             totals.requests += worker.requests.read();
-            for (reason, count) in &*worker.ends.lock().unwrap_or_else(PoisonError::into_inner) {
-                *totals.ends.entry(reason).or_default() += count;
+            for (reason, ends) in &*worker.ends.lock().unwrap_or_else(PoisonError::into_inner) {
+                *totals.ends.entry(reason).or_default() += ends.count;
+                if ends.are_faults {
+                    *totals.faults.entry(reason).or_default() += ends.count;
+                }
             }
             let blocks = worker.blocks.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(blocks) = &*blocks {

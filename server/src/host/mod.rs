@@ -96,10 +96,10 @@ impl<A: Application> Server<A> {
         self
     }
 
-    /// Binds all endpoints and starts the workers.
+    /// Binds all endpoints and starts the workers; all of them listen when it returns.
     ///
     /// # Errors
-    /// When an endpoint cannot be bound, or a thread or runtime not be made; nothing runs then.
+    /// When an endpoint cannot be bound or listened on, or a thread or runtime not be made; nothing runs then.
     pub fn start(self) -> io::Result<Running> {
         running::start(self)
     }

@@ -50,21 +50,23 @@ fn run<A: Application>(
     order: watch::Receiver<Order>,
     ready: &sync_mpsc::Sender<io::Result<()>>,
 ) {
-    match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
-        Ok(runtime) => {
-            let _ = ready.send(Ok(()));
-            if let Err(error) = runtime.block_on(worker.obey(order)) {
-                tracing::error!(%error, "worker failed");
-            }
-        }
-        Err(error) => {
-            let _ = ready.send(Err(error));
-        }
+    let outcome = Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())
+        .and_then(|runtime| {
+            let listens = || {
+                let _ = ready.send(Ok(()));
+            };
+            runtime.block_on(worker.obey(order, listens))
+        });
+    if let Err(error) = outcome {
+        let _ = ready.send(Err(error));
     }
 }
 
 impl Running {
-    /// Where it listens, in the order of the endpoints; port 0 is resolved.
+    /// Where it listens, in the order of the endpoints: `localhost` is two addresses, where the host has both. Port 0 is
+    /// resolved.
     pub fn endpoints(&self) -> &[Listening] {
         &self.endpoints
     }
@@ -74,8 +76,8 @@ impl Running {
         Totals::of(&self.counters)
     }
 
-    /// Asks for a graceful shutdown and returns at once: no more connections, idle ones close, busy
-    /// ones end with their response, what is left after `grace` is aborted. A second call can only
+    /// Asks for a graceful shutdown and returns at once: no more connections, idle ones and those in their TLS handshake
+    /// close, busy ones end with their response, what is left after `grace` is aborted. A second call can only
     /// shorten the grace.
     pub fn shutdown(&self, grace: Duration) {
         let now = Instant::now();

@@ -114,10 +114,9 @@ impl Parts {
         let outboxes: Vec<_> = self.workers.iter().map(|part| part.outbox.clone()).collect();
         // A socket for each worker, or one in all, whose owner hands connections on.
         let shared = bound.len() < threads;
-        if let Some(first) = bound.first() {
-            let endpoint = Listening { tls: endpoint.has_tls, endpoint: first.endpoint().clone() };
-            self.endpoints.push(endpoint);
-        }
+        let tls = endpoint.has_tls;
+        let endpoints = bound.first().map(|bound| bound.endpoints()).unwrap_or_default();
+        self.endpoints.extend(endpoints.into_iter().map(|endpoint| Listening { tls, endpoint }));
         for (number, bound) in bound.into_iter().enumerate() {
             // Unix sockets and in-memory listeners of several endpoints start at different workers.
             let owner = if shared { (site + number) % threads } else { number };
@@ -167,10 +166,10 @@ impl<A: Application> Worker<A> {
     /// `LocalRuntime`, whose thread then is the worker's.
     ///
     /// # Errors
-    /// When a listener cannot be attached to the runtime.
+    /// When an endpoint cannot be listened on, with its name.
     pub async fn run(self, shutdown: impl Future<Output = Instant>) -> io::Result<()> {
         let (orders, order) = watch::channel(Order::Run);
-        let run = self.obey(order);
+        let run = self.obey(order, || {});
         tokio::pin!(run, shutdown);
         tokio::select! {
             ended = &mut run => return ended,
@@ -179,7 +178,24 @@ impl<A: Application> Worker<A> {
         run.await
     }
 
-    pub(crate) async fn obey(self, mut order: watch::Receiver<Order>) -> io::Result<()> {
+    /// Serves until the order to drain; says once that it listens.
+    ///
+    /// # Errors
+    /// As [`Worker::run`], before it has said so.
+    pub(crate) async fn obey(
+        self,
+        mut order: watch::Receiver<Order>,
+        listens: impl FnOnce(),
+    ) -> io::Result<()> {
+        let mut listeners = Vec::new();
+        for Socket { bound, site, others } in self.part.sockets {
+            let endpoint = bound.endpoint().clone();
+            let listener = bound.listen().map_err(|error| {
+                io::Error::new(error.kind(), format!("failed to listen on {endpoint}: {error}"))
+            })?;
+            listeners.push((listener, site, others));
+        }
+        listens();
         self.counters.watch_blocks();
         let services = Services::new(&self.options, &self.quotas, Arc::clone(&self.counters));
         let https: Rc<[_]> = self
@@ -192,8 +208,7 @@ impl<A: Application> Worker<A> {
             .collect();
         let heartbeat = spawn_local(heartbeat(Rc::clone(&services.date)));
         let mut accepting = Vec::new();
-        for Socket { bound, site, others } in self.part.sockets {
-            let listener = bound.listen()?;
+        for (listener, site, others) in listeners {
             accepting.push(spawn_local(accept_from(listener, site, others, Rc::clone(&https))));
         }
         let mut inbox = self.part.inbox;

@@ -177,6 +177,11 @@ impl Engine for H1 {
                 if self.tunnel {
                     return Ok(input.len());
                 }
+                // RFC 9112 §9.2: line ends that nobody asked for may be dropped, and nothing else.
+                if let Some(len) = line_ends(rest) {
+                    at += len;
+                    break;
+                }
                 self.understood = at;
                 return Err(Cause::Surplus);
             };
@@ -223,6 +228,13 @@ impl Engine for H1 {
     fn is_closing(&self) -> bool {
         self.closing
     }
+}
+
+/// The length of all whole line ends, if there is nothing else but the begin of one more.
+fn line_ends(octets: &[u8]) -> Option<usize> {
+    let (pairs, rest) = octets.as_chunks();
+    let is_all = pairs.iter().all(|pair| pair == b"\r\n") && matches!(rest, [] | [b'\r']);
+    is_all.then_some(2 * pairs.len())
 }
 
 /// How far a step came.
@@ -272,10 +284,14 @@ impl H1 {
         if status < 200 {
             return self.interim(asked, status, len, sink);
         }
+        let framing = self.head.framing(asked.method);
         self.status = status;
-        self.persistent = self.head.persistent;
+        self.persistent = self.head.persistent && framing != ResponseFraming::UntilClose;
         self.content = 0;
-        match self.head.framing(asked.method) {
+        if !self.persistent {
+            self.wind_up(status);
+        }
+        match framing {
             ResponseFraming::None => {
                 // RFC 9110 §9.3.6: behind a 2xx to CONNECT the connection is a tunnel.
                 self.tunnel = asked.method == Method::Connect && status < 300;
@@ -303,10 +319,20 @@ impl H1 {
                 Ok(Step::Taken(len))
             }
             ResponseFraming::UntilClose => {
-                self.persistent = false;
                 self.state = State::UntilClose;
                 Ok(Step::Taken(len))
             }
+        }
+    }
+
+    /// The connection ends behind the response whose head has come: nothing more is asked on it (RFC 9112 §9.6).
+    #[cold]
+    fn wind_up(&mut self, status: u16) {
+        self.closing = true;
+        // RFC 9112 §9.5: a server that refuses the content and closes is sent no more of it. One that does not refuse may
+        // need it for the answer.
+        if status >= 400 {
+            self.writing = None;
         }
     }
 

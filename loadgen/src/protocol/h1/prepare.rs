@@ -1,6 +1,6 @@
 //! Requests of HTTP/1.1 in the form that costs least to send (RFC 9112 §3).
 
-use falconry_wire::field::{is_name, is_value, list};
+use falconry_wire::field::list;
 use falconry_wire::h1::{HeadLimits, Parsed, Profile, RequestHead, RequestParser};
 use falconry_wire::method::Method;
 
@@ -137,7 +137,7 @@ impl Form {
             let octets = Octets::Fixed(octets.to_vec().into());
             return Ok(Self { method: request.method, closes, upgrades: false, octets });
         }
-        check(request)?;
+        request.check().map_err(|fault| format!("`{}`: {fault}", request.name))?;
         let mut head = Builder::default();
         head.fixed(request.method_name.as_bytes());
         head.fixed(b" ");
@@ -147,21 +147,27 @@ impl Form {
         head.fixed(b"\r\n");
         let (mut closes, mut upgrades) = (false, false);
         for (name, value) in &request.fields {
+            if matches!(&**name, "content-length" | "transfer-encoding" | "host") {
+                let request = &request.name;
+                return Err(format!("`{request}`: `{name}` is written by falconry itself"));
+            }
             head.fixed(name.as_bytes());
             head.fixed(b": ");
             head.text(value);
             head.fixed(b"\r\n");
+            if name == "te" {
+                // RFC 9110 §10.1.4: the next hop is not to pass it on.
+                head.fixed(b"Connection: te\r\n");
+            }
             if name == "connection" {
                 let options = fixed(value);
                 closes |= list(&options).any(|option| option.eq_ignore_ascii_case(b"close"));
             }
             upgrades |= name == "upgrade";
         }
-        // RFC 9110 §8.6: a method that is meant to have content announces even none.
-        let announces = matches!(request.method, Method::Post | Method::Put | Method::Patch);
         let octets = if request.content.is_fixed() {
             let content = fixed(&request.content);
-            if announces || !content.is_empty() {
+            if request.announces_none() || !content.is_empty() {
                 head.fixed(format!("Content-Length: {}\r\n", content.len()).as_bytes());
             }
             head.fixed(b"\r\n");
@@ -176,34 +182,6 @@ impl Form {
         };
         Ok(Self { method: request.method, closes, upgrades, octets })
     }
-}
-
-/// What would break the request line or a field line, or frame the content in another way.
-fn check(request: &Request) -> Result<(), String> {
-    let name = &request.name;
-    if !is_name(request.method_name.as_bytes()) {
-        return Err(format!("`{name}`: the method `{}` is no token", request.method_name));
-    }
-    let visible = |octets: &[u8]| octets.iter().all(|octet| (0x21..0x7f).contains(octet));
-    let path = fixed(&request.path);
-    if request.path.parts.is_empty() || !visible(&path) {
-        return Err(format!("`{name}`: the path must be visible ASCII, percent-encoded elsewhere"));
-    }
-    if !visible(request.authority.as_bytes()) {
-        return Err(format!("`{name}`: the authority `{}` is none", request.authority));
-    }
-    for (field, value) in &request.fields {
-        if !is_name(field.as_bytes()) {
-            return Err(format!("`{name}`: the field name `{field}` is no token"));
-        }
-        if !is_value(&fixed(value)) {
-            return Err(format!("`{name}`: the value of `{field}` has a control octet"));
-        }
-        if matches!(&**field, "content-length" | "transfer-encoding" | "host") {
-            return Err(format!("`{name}`: `{field}` is written by falconry itself"));
-        }
-    }
-    Ok(())
 }
 
 /// Whether octets that are sent as they are ask for the connection's end, as far as they can be read.

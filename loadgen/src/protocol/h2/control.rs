@@ -94,7 +94,12 @@ impl H2 {
         for id in self.streams.above(last) {
             if let Some(stream) = self.streams.close(id) {
                 self.uploads.forget(id);
-                sink.unprocessed(stream.ticket);
+                // What has begun to be answered was processed in spite of it.
+                if stream.begun {
+                    sink.failed(stream.ticket, Cause::GoAway(code));
+                } else {
+                    sink.unprocessed(stream.ticket);
+                }
             }
         }
     }

@@ -86,6 +86,8 @@ pub struct H2 {
     leaving: Option<Leaving>,
     /// What ended it.
     broken: Option<Cause>,
+    /// Octets of the last input that were taken, those of the frame at fault left out.
+    understood: usize,
     /// Octets on their way: rendered values, blocks that are split.
     scratch: Vec<u8>,
 }
@@ -186,6 +188,7 @@ impl H2 {
             acknowledged: false,
             leaving: None,
             broken: None,
+            understood: 0,
             scratch: Vec::new(),
         }
     }
@@ -199,6 +202,7 @@ impl H2 {
     ) -> Result<usize, Broken> {
         let mut at = 0;
         loop {
+            self.understood = at;
             let rest = input.get(at..).unwrap_or_default();
             if let Some(plain) = self.decoder.plain(rest) {
                 at += plain.consumed;
@@ -337,6 +341,10 @@ impl Engine for H2 {
             Ok(consumed) => Ok(consumed),
             Err(broken) => Err(self.break_off(broken, out, sink)),
         }
+    }
+
+    fn understood(&self) -> usize {
+        self.understood
     }
 
     fn end(&mut self, cause: Option<Cause>, sink: &mut impl Sink) {

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
-use falconry_wire::field::{FieldName, is_name, is_value, trim};
+use falconry_wire::field::{FieldName, trim};
 use falconry_wire::hpack::{
     DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, Encoder, Indexing, Literal, Name, Representation,
     STATIC_ENTRIES,
@@ -114,10 +114,8 @@ fn lines(request: &Request) -> Result<Vec<Line>, String> {
     if request.method == Method::Connect {
         return Err("CONNECT makes a tunnel, which has no response to wait for".into());
     }
+    request.check()?;
     let method = request.method_name.as_bytes();
-    if !is_name(method) {
-        return Err(format!("`{}` is no method", request.method_name));
-    }
     let path_start = match request.path.parts.first() {
         Some(Part::Fixed(start)) => start.first(),
         _ => None,
@@ -130,17 +128,15 @@ fn lines(request: &Request) -> Result<Vec<Line>, String> {
     if !request.authority.is_empty() {
         lines.push(fixed(":authority", request.authority.as_bytes()));
     }
-    lines.push(line(":path", &request.path)?);
+    lines.push(line(":path", &request.path));
     for (name, value) in &request.fields {
         let name = name.to_ascii_lowercase();
-        if !is_name(name.as_bytes()) {
-            return Err(format!("`{name}` is no field name"));
-        }
         if is_sent(&name, value) {
-            lines.push(line(&name, value)?);
+            lines.push(line(&name, value));
         }
     }
     match content(&request.content) {
+        Content::None if request.announces_none() => lines.push(fixed("content-length", b"0")),
         Content::None => {}
         Content::Fixed(content) => {
             lines.push(fixed("content-length", content.len().to_string().as_bytes()));
@@ -150,16 +146,13 @@ fn lines(request: &Request) -> Result<Vec<Line>, String> {
     Ok(lines)
 }
 
-fn line(name: &str, value: &Text) -> Result<Line, String> {
-    if !value.given().all(is_value) {
-        return Err(format!("the value of `{name}` has a control octet in it"));
-    }
+fn line(name: &str, value: &Text) -> Line {
     if value.is_fixed() {
         // RFC 9113 §8.2.1: no whitespace around it.
         let value = joined(value);
-        return Ok(Line::Fixed(name.into(), Bytes::copy_from_slice(trim(&value))));
+        return Line::Fixed(name.into(), Bytes::copy_from_slice(trim(&value)));
     }
-    Ok(Line::Hole(name.into(), value.clone()))
+    Line::Hole(name.into(), value.clone())
 }
 
 /// RFC 9113 §8.2.2: what is about a connection of HTTP/1.1 is left out. Host is `:authority`, and
@@ -173,7 +166,7 @@ fn is_sent(name: &str, value: &Text) -> bool {
         | FieldName::Upgrade
         | FieldName::Host
         | FieldName::ContentLength => false,
-        FieldName::Te => joined(value).eq_ignore_ascii_case(b"trailers"),
+        FieldName::Te => value.is_fixed() && joined(value).eq_ignore_ascii_case(b"trailers"),
         _ => true,
     }
 }
@@ -323,6 +316,15 @@ mod tests {
         let mut tunnel = get("/");
         tunnel.method = Method::Connect;
         Prepared::new(&mix([tunnel]), 0).unwrap_err();
+        let holes = |template: &str| Text::parse(template, 2).unwrap();
+        for path in ["/a b", "/\u{e9}", "/{{pick a,b c}}", "/{{pick a,b\r\nc: d}}"] {
+            let mut request = get("/");
+            request.path = holes(path);
+            Prepared::new(&mix([request]), 0).unwrap_err();
+        }
+        let mut elsewhere = get("/");
+        elsewhere.authority = "a b".into();
+        Prepared::new(&mix([elsewhere]), 0).unwrap_err();
         for (name, value) in [("na me", "v"), ("x", "a\r\nb"), (":path", "/")] {
             let mut request = get("/");
             request.fields.push((name.into(), text(value)));

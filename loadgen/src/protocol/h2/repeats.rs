@@ -110,7 +110,7 @@ impl Repeats {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use falconry_wire::hpack::{Encoder, Indexing, Literal};
+    use falconry_wire::hpack::{Encoder, Indexing, Literal, Representation};
     use proptest::prelude::*;
 
     fn block(encoder: &mut Encoder, fields: &[(&str, &str, Indexing)]) -> Vec<u8> {
@@ -158,39 +158,77 @@ mod tests {
         assert_eq!(reader.decoder.generation(), generation);
     }
 
+    /// What a server may do to the table.
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// The same block, so many times, behind updates to those sizes (RFC 7541 §6.3).
+        Block { which: usize, times: usize, large: bool, sizes: Vec<u32> },
+        /// Our SETTINGS are acknowledged; the next block tells that it knows, if it is due.
+        Limit { limit: usize, is_told: bool },
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let size = prop::sample::select(vec![0, 30, 34, 68, 100, 4096]);
+        let sizes = prop_oneof![4 => Just(Vec::new()), 1 => prop::collection::vec(size, 1..3)];
+        let block = (0..7usize, 1..30usize, any::<bool>(), sizes)
+            .prop_map(|(which, times, large, sizes)| Step::Block { which, times, large, sizes });
+        let limit = (prop::sample::select(vec![0, 40, 70, 4096]), prop::bool::weighted(0.9))
+            .prop_map(|(limit, is_told)| Step::Limit { limit, is_told });
+        prop::collection::vec(prop_oneof![8 => block, 1 => limit], 1..40)
+    }
+
+    fn update(size: u32) -> Vec<u8> {
+        let mut octets = Vec::new();
+        Representation::SizeUpdate(size).encode(&mut octets);
+        octets
+    }
+
     proptest! {
-        /// Against a decoder that reads everything.
+        /// Against a decoder that reads everything, as long as neither finds a fault.
         #[test]
-        fn what_is_remembered_is_what_it_says(
-            blocks in prop::collection::vec(
-                (0..6usize, 1..30usize, any::<bool>()), 1..40,
-            ),
-        ) {
+        fn what_is_remembered_is_what_it_says(steps in steps()) {
             let mut reader = Repeats::new();
             let mut plain = Decoder::new();
-            for (which, times, large) in blocks {
+            let mut due = Vec::new();
+            for step in steps {
+                let (which, times, large, sizes) = match step {
+                    Step::Block { which, times, large, sizes } => (which, times, large, sizes),
+                    Step::Limit { limit, is_told } => {
+                        reader.set_limit(limit);
+                        plain.set_limit(limit);
+                        due = if is_told { update(limit as u32) } else { Vec::new() };
+                        continue;
+                    }
+                };
                 let value = vec![b'v'; if large { 500 } else { 3 }];
-                let mut octets = vec![0x88 + which as u8 % 3];
+                let mut octets = std::mem::take(&mut due);
+                if octets.is_empty() {
+                    octets = sizes.into_iter().flat_map(update).collect();
+                }
+                octets.push(0x88 + which as u8 % 3);
                 match which {
                     // References into the table, as far as there is something.
-                    0 => octets.extend([0xbe]),
-                    1 => octets.extend([0xbf, 0xbe]),
+                    0 if plain.table_len() > 0 => octets.extend([0xbe]),
+                    1 if plain.table_len() > 1 => octets.extend([0xbf, 0xbe]),
                     // Insertions, new ones and of the name of an older one.
                     2 => octets.extend([0x40, 1, b'a', 1, b'b']),
-                    3 => octets.extend([0x7e, 1, b'c']),
+                    3 if plain.table_len() > 0 => octets.extend([0x7e, 1, b'c']),
                     4 => {
                         octets.extend([0x40, 1, b'd']);
                         Literal::plain(&value).encode(&mut octets);
                     }
+                    // Two at once: where one has room, the second evicts the first.
+                    5 => octets.extend([0x40, 1, b'a', 1, b'b', 0x40, 1, b'g', 1, b'h']),
                     _ => octets.extend([0x00, 1, b'e', 1, b'f']),
                 }
                 for _ in 0..times {
                     let mut section = DecodedSection::default();
                     let expected = plain.decode(&octets, &LIMITS, &mut section);
                     match (expected, reader.read(&octets)) {
-                        (Ok(()), Ok(block)) => prop_assert!(
-                            block.section.fields().iter().eq(section.fields().iter())
-                        ),
+                        (Ok(()), Ok(block)) => {
+                            prop_assert!(block.section.fields().iter().eq(section.fields().iter()));
+                            prop_assert_eq!(block.head, h2::response(&section));
+                        }
                         (expected, found) => {
                             prop_assert_eq!(expected.err(), found.err());
                             return Ok(());

@@ -1,5 +1,6 @@
 //! Requests out: field blocks (RFC 9113 §6.2, §6.10), and content within the server's windows (RFC 9113 §6.9).
 
+use falconry_wire::field::trim;
 use falconry_wire::h1::encode::decimal;
 use falconry_wire::h2::{
     self, FRAME_HEAD_LEN, Flags, Frame, FrameHead, FrameType, StreamId, Window,
@@ -127,7 +128,8 @@ impl H2 {
                     self.scratch.clear();
                     text.render(number, prepared.seed, &mut self.scratch);
                     out.extend_from_slice(front);
-                    Literal::plain(&self.scratch).encode(out);
+                    // RFC 9113 §8.2.1: no whitespace around it, where a hole gives nothing.
+                    Literal::plain(trim(&self.scratch)).encode(out);
                 }
                 Piece::Length(front) => {
                     self.scratch.clear();

@@ -6,10 +6,15 @@ use maud::{Markup, html};
 
 use super::{Section, clean, named};
 use crate::record::{Counts, Violation};
+use crate::report::progress::most_counted;
 use crate::report::{Lane, Report, units};
+use crate::verify::is_demand;
 
 /// Octets shown of a violation.
 const OCTETS: usize = 600;
+
+/// Requests of the mix that are listed.
+const LISTED: usize = 100;
 
 pub(super) fn section(report: &Report) -> Option<Section> {
     let is_anything = |lane: &Lane| {
@@ -78,22 +83,27 @@ fn statuses(report: &Report) -> Markup {
 
 /// Answers by request of the mix, if there are several.
 fn requests(report: &Report) -> Markup {
-    let names = &report.manifest.requests;
+    let count =
+        |at: usize, lane: &Lane| lane.recording.counts.requests.get(at).copied().unwrap_or(0);
+    let rows = report.manifest.requests.iter().enumerate().map(|(at, name)| {
+        (name.clone(), report.lanes.iter().map(|lane| count(at, lane)).collect::<Vec<_>>())
+    });
+    let rows = most_counted(rows.collect(), LISTED, "request");
     html! {
-        @if names.len() > 1 {
+        @if rows.len() > 1 {
             h3 { "Answers by request" }
             div.scroll tabindex="0" {
                 table {
                     thead { tr { th scope="col" { "Request" } th.lane scope="col" { "Lane" } th scope="col" { "Answers" } } }
-                    @for (number, name) in names.iter().enumerate() {
+                    @for (name, counts) in &rows {
                         tbody {
-                            @for (at, lane) in report.lanes.iter().enumerate() {
+                            @for ((at, lane), count) in report.lanes.iter().enumerate().zip(counts) {
                                 tr {
                                     @if at == 0 {
                                         th.phase.wide scope="rowgroup" rowspan=(report.lanes.len()) { (clean(name)) }
                                     }
                                     td.lane { (named(at, lane)) }
-                                    td { (units::count(lane.recording.counts.requests.get(number).copied().unwrap_or(0))) }
+                                    td { (units::count(*count)) }
                                 }
                             }
                         }
@@ -142,7 +152,12 @@ fn violations(report: &Report) -> Markup {
             @for (at, lane) in report.lanes.iter().enumerate().filter(|(_, lane)| has(lane)) {
                 @for (rule, count) in &lane.recording.counts.violations {
                     div.violation {
-                        p { code.bad { (clean(rule)) } " " b { (units::counted(*count, "time")) } " · " (named(at, lane)) }
+                        @let class = if is_demand(rule) { "bad" } else { "odd" };
+                        p {
+                            code class=(class) { (clean(rule)) } " " b { (units::counted(*count, "time")) }
+                            @if !is_demand(rule) { ", advised and not demanded" }
+                            " · " (named(at, lane))
+                        }
                         @if let Some(sample) = lane.recording.violations.get(rule) {
                             p { (clean(&sample.what)) }
                             (octets(sample))

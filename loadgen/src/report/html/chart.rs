@@ -112,8 +112,11 @@ pub(super) fn latency_ticks(axis: &Axis) -> Vec<(f64, String)> {
 
 /// The values of an axis of time from the begin of the measured part, in seconds.
 pub(super) fn seconds_ticks(axis: &Axis) -> Vec<(f64, String)> {
-    let text = |tick: f64| {
-        if tick == 0.0 { "0".to_owned() } else { short(&units::length((tick * 1e9) as Nanos)) }
+    let text = |tick: f64| match tick {
+        0.0 => "0".to_owned(),
+        // Quarters of a second are no tenths.
+        1.0..60.0 => short(&format!("{tick:.2} s")),
+        _ => short(&units::length((tick * 1e9) as Nanos)),
     };
     time_ticks(axis.ends().1).into_iter().map(|tick| (tick, text(tick))).collect()
 }
@@ -212,6 +215,17 @@ mod tests {
     fn values_beside_an_axis_are_short() {
         let texts = ["2.00 ms", "2.50 ms", "10.0 k", "100 µs", "0", "500"];
         assert_eq!(texts.map(short), ["2 ms", "2.5 ms", "10 k", "100 µs", "0", "500"]);
+    }
+
+    #[test]
+    fn ticks_of_time_say_where_they_are() {
+        let texts = |seconds| {
+            let ticks = seconds_ticks(&Axis::between((0.0, seconds), ACROSS));
+            ticks.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(texts(2.0), "0, 250 ms, 500 ms, 750 ms, 1 s, 1.25 s, 1.5 s, 1.75 s, 2 s");
+        assert_eq!(texts(20.0), "0, 5 s, 10 s, 15 s, 20 s");
+        assert_eq!(texts(90.0), "0, 15 s, 30 s, 45 s, 1 min, 1 min 15 s, 1 min 30 s");
     }
 
     #[test]

@@ -72,12 +72,13 @@ fn card(at: usize, lane: &Lane) -> Markup {
                 (fact("Answers", &html! { (units::count(counts.answered)) }))
                 @if counts.failed > 0 { (fact("Failed", &html! { (units::count(counts.failed)) })) }
                 @if counts.unsent > 0 { (fact("Never sent", &html! { (units::count(counts.unsent)) })) }
+                @if counts.put_back > 0 { (fact("Given back", &html! { (units::count(counts.put_back)) })) }
                 (fact("Received", &html! { (units::octets(summary.received)) "/s" }))
                 (fact("Generator busy", &html! { (units::percent(summary.busy)) }))
                 @if let Some(steady) = summary.verdict.steady {
                     (fact("Steady", &html! { @if steady { "yes" } @else { b.odd { "no" } } }))
                 }
-                (fact("Per CPU second", &html! { (units::number(summary.per_cpu)) }))
+                (fact("Answers per CPU second", &html! { (units::number(summary.per_cpu)) }))
             }
         }
     }

@@ -97,6 +97,8 @@ fn statements(report: &Report) -> Vec<Statement> {
         return vec![(Tone::Odd, "Nothing was run.".to_owned())];
     }
     let is_limit = report.lanes.iter().any(|lane| !lane.summary.verdict.generator.is_empty());
+    let is_silent = |lane: &Lane| lane.recording.counts.answered == 0;
+    let worst = report.lanes.iter().map(|lane| lane.summary.errors).fold(0.0, f64::max);
     let mut statements = vec![match is_limit {
         true => (
             Tone::Bad,
@@ -104,6 +106,26 @@ fn statements(report: &Report) -> Vec<Statement> {
         ),
         false => (Tone::Good, "The generator was not the limit.".to_owned()),
     }];
+    let whose = |which: &dyn Fn(&Lane) -> bool| {
+        let names = report.lanes.iter().filter(|lane| which(lane)).map(|lane| clean(&lane.name));
+        let names = names.collect::<Vec<_>>().join(", ");
+        if report.lanes.len() > 1 { format!("{names}: ") } else { String::new() }
+    };
+    if report.lanes.iter().any(is_silent) {
+        let whose = whose(&is_silent);
+        statements.push((
+            Tone::Bad,
+            format!("{whose}Nothing was answered. This says nothing of the target's speed."),
+        ));
+    } else if worst > 0.0 {
+        let share = units::percent(worst);
+        let whose = whose(&|lane| lane.summary.errors == worst);
+        statements.push((Tone::Odd, format!("{whose}{share} of the requests went wrong.")));
+    }
+    if report.lanes.iter().any(|lane| lane.summary.verdict.steady == Some(false)) {
+        let whose = whose(&|lane| lane.summary.verdict.steady == Some(false));
+        statements.push((Tone::Odd, format!("{whose}The run was not steady.")));
+    }
     if report.lanes.iter().any(|lane| lane.recording.interrupted) {
         statements.push((Tone::Odd, "Interrupted. These are the numbers until then.".to_owned()));
     }

@@ -65,7 +65,7 @@ fn counts(report: &Report) -> Markup {
                 th scope="row" { (named(at, lane)) }
                 td { (name) }
                 td { (units::length(length)) }
-                @for count in [counts.planned, counts.answered, counts.failed, counts.unsent, counts.opened, counts.connections_failed()] {
+                @for count in [counts.planned, counts.answered, counts.failed, counts.unsent, counts.put_back, counts.opened, counts.connections_failed()] {
                     td { (units::count(count)) }
                 }
                 @for octets in [counts.received, counts.content, counts.sent] { td { (units::octets(octets as f64)) } }
@@ -77,7 +77,7 @@ fn counts(report: &Report) -> Markup {
             thead {
                 tr {
                     @for name in [
-                        "Lane", "Part", "Length", "Planned", "Answered", "Failed", "Never sent", "Opened", "Failed to open", "Received",
+                        "Lane", "Part", "Length", "Planned", "Answered", "Failed", "Never sent", "Given back", "Opened", "Failed to open", "Received",
                         "Content", "Sent",
                     ] {
                         th scope="col" { (name) }

@@ -17,7 +17,7 @@ const WIDTH: f64 = 220.0;
 pub(super) fn section(report: &Report) -> Option<Section> {
     let all = drawn(report).flat_map(|(_, lane)| &lane.summary.distributions);
     let shown = all.filter(|it| phase(it.series).is_some());
-    let (low, high) = range(shown.flat_map(|it| [it.quantile(0.5).unwrap_or(it.max), it.max]))?;
+    let (low, high) = range(shown.flat_map(|it| [it.quantile(0.5).unwrap_or(it.min), it.max]))?;
     // What takes less than a microsecond is drawn as that: many phases are nil as a rule.
     let axis = Axis::logarithmic(low.max(1e3), high.max(1e4), (1.0, WIDTH - 1.0));
     let ends = axis.ends();
@@ -25,7 +25,8 @@ pub(super) fn section(report: &Report) -> Option<Section> {
         |it: &Distribution, q| it.quantile(q).map_or_else(|| "n/a".to_owned(), units::duration);
     let body = html! {
         p.note {
-            "Bars go from the median to p99, thin lines on to the slowest, by logarithm from "
+            "Bars go from the median to p99, or as far as ten samples lie beyond; thin lines, without a median from the quickest, on to "
+            "the slowest. By logarithm from "
             (short(&units::duration(ends.0.round() as Nanos))) ", and less, to " (short(&units::duration(ends.1.round() as Nanos))) "."
         }
         div.scroll tabindex="0" {
@@ -66,17 +67,19 @@ pub(super) fn section(report: &Report) -> Option<Section> {
     Some(Section { id: "phases", title: "Phases", body })
 }
 
-/// From the median to p99, or as far as there are samples, and on to the maximum.
+/// From the median to p99, or as far as there are samples, and on to the maximum; where there are too few for a median, from the
+/// minimum to the maximum alone.
 fn bar(it: &Distribution, colour: &str, axis: &Axis) -> Markup {
-    let at = |q| it.quantile(q).map(|value| axis.at(value as f64));
-    let max = axis.at(it.max as f64);
-    let middle = at(0.5).unwrap_or(axis.at(it.min as f64));
-    let far = at(0.99).or(at(0.9)).unwrap_or(max);
+    let at = |value: Nanos| axis.at(value as f64);
+    let middle = it.quantile(0.5).map(at);
+    let far = [0.99, 0.95, 0.9, 0.75, 0.5].into_iter().find_map(|q| it.quantile(q)).map(at);
     html! {
         svg viewBox={ "0 0 " (number(WIDTH)) " 14" } aria-hidden="true" class=(colour) {
             @for tick in axis.ticks() { path.tick d={ "M" (number(axis.at(tick))) " 0V14" } {} }
-            path.reach d={ "M" (number(middle)) " 7H" (number(max)) } {}
-            rect.span x=(number(middle)) y="3" width=(number((far - middle).max(2.0))) height="8" rx="1" {}
+            path.reach d={ "M" (number(middle.unwrap_or(at(it.min)))) " 7H" (number(at(it.max).max(2.0))) } {}
+            @if let Some((middle, far)) = middle.zip(far) {
+                rect.span x=(number(middle)) y="3" width=(number((far - middle).max(2.0))) height="8" rx="1" {}
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::chart::{chart, figure, number};
 use super::{Section, clean};
 use crate::compare::{Comparison, Ratio};
+use crate::report::terminal::{self, chance, decimals, is_open};
 use crate::report::{Report, units};
 
 /// Height of a row.
@@ -22,14 +23,29 @@ fn compared(comparison: &Comparison) -> Markup {
     let (base, other) = (clean(&comparison.base), clean(&comparison.other));
     let title = format!("{other} against {base}");
     let ratios: Vec<_> = comparison.ratios.iter().filter(|ratio| is_drawn(ratio)).collect();
+    let open_loop = is_open(comparison);
+    let missing = comparison.missing.iter().map(|figure| terminal::figure(figure, open_loop));
+    let missing = missing.collect::<Vec<_>>().join(", ");
     let sentence = html! {
         "Ratios of " (other) " to " (base) ", from " (units::counted(comparison.pairs as u64, "pair")) " of blocks that took turns. "
-        "Lines are 95% intervals: where one crosses 1, no difference is shown."
+        "Lines are 95% intervals. A difference is shown, in colour, where the line does not cross 1 and chance makes one as large in fewer "
+        "than one of 20 comparisons (p below 0.05)."
+        @if !comparison.missing.is_empty() {
+            " Not compared: " (clean(&missing)) "; in some block nothing was answered, or too little for a percentile."
+        }
     };
     let none = html! { p { "There is nothing to compare." } };
-    let drawn =
-        if ratios.is_empty() { none } else { chart(height(&ratios), &title, &forest(&ratios)) };
-    figure(&title, &sentence, &html! {}, &drawn, &table(comparison))
+    let drawn = if ratios.is_empty() {
+        none
+    } else {
+        chart(height(&ratios), &title, &forest(&ratios, open_loop))
+    };
+    let table = if comparison.ratios.is_empty() {
+        html! {}
+    } else {
+        table(comparison)
+    };
+    figure(&title, &sentence, &html! {}, &drawn, &table)
 }
 
 /// Whether a ratio has a place on an axis by logarithm.
@@ -42,7 +58,7 @@ fn height(ratios: &[&Ratio]) -> f64 {
     ratios.len() as f64 * ROW + 46.0
 }
 
-fn forest(ratios: &[&Ratio]) -> Markup {
+fn forest(ratios: &[&Ratio], open_loop: bool) -> Markup {
     // As far to the left of 1 as to the right, so that the line is in the middle, and half as much again as the farthest end, but
     // no farther than a hundredfold.
     let far = |ratio: &&Ratio| ratio.confidence.0.ln().abs().max(ratio.confidence.1.ln().abs());
@@ -68,9 +84,9 @@ fn forest(ratios: &[&Ratio]) -> Markup {
         @for (row, ratio) in ratios.iter().enumerate() {
             @let place = 6.0 + (row as f64 + 0.5) * ROW;
             @let (low, high) = ratio.confidence;
-            @let class = if ratio.is_level() { "forest level" } else { "forest apart" };
+            @let class = if ratio.is_shown() { "forest apart" } else { "forest level" };
             g class=(class) {
-                text.label x=(number(ACROSS.0 - 14.0)) y=(number(place + 4.0)) { (clean(&ratio.figure)) }
+                text.label x=(number(ACROSS.0 - 14.0)) y=(number(place + 4.0)) { (clean(&terminal::figure(&ratio.figure, open_loop))) }
                 path d={
                     "M" (number(at(low))) " " (number(place)) "H" (number(at(high)))
                     "M" (number(at(low))) " " (number(place - 5.0)) "v10M" (number(at(high))) " " (number(place - 5.0)) "v10"
@@ -83,8 +99,14 @@ fn forest(ratios: &[&Ratio]) -> Markup {
 }
 
 fn times(ratio: &Ratio) -> String {
-    let (low, high) = ratio.confidence;
-    format!("× {:.3}  ({low:.3}..{high:.3})", ratio.ratio)
+    let (value, interval) = written(ratio);
+    format!("× {value}  ({interval})")
+}
+
+/// A ratio and its interval, with the digits that it has in text.
+fn written(ratio: &Ratio) -> (String, String) {
+    let ((low, high), digits) = (ratio.confidence, decimals(ratio.ratio));
+    (format!("{:.digits$}", ratio.ratio), format!("{low:.digits$}..{high:.digits$}"))
 }
 
 /// A factor without digits that say nothing.
@@ -96,15 +118,16 @@ fn factor(factor: f64) -> String {
 fn table(comparison: &Comparison) -> Markup {
     html! {
         table {
-            thead { tr { @for name in ["Figure", "Ratio", "95% interval", "p", ""] { th scope="col" { (name) } } } }
+            thead { tr { @for name in ["Figure", "Ratio", "95% interval", "p-value", ""] { th scope="col" { (name) } } } }
             tbody {
                 @for ratio in &comparison.ratios {
+                    @let (value, interval) = written(ratio);
                     tr {
-                        th scope="row" { (clean(&ratio.figure)) }
-                        td { (format!("{:.3}", ratio.ratio)) }
-                        td { (format!("{:.3}..{:.3}", ratio.confidence.0, ratio.confidence.1)) }
-                        td { @if ratio.p_value < 0.001 { "< 0.001" } @else { (format!("{:.3}", ratio.p_value)) } }
-                        td { @if ratio.is_level() { "no difference that chance does not explain" } @else { "differs" } }
+                        th scope="row" { (clean(&terminal::figure(&ratio.figure, is_open(comparison)))) }
+                        td { (value) }
+                        td { (interval) }
+                        td { (chance(ratio.p_value)) }
+                        td { @if ratio.is_shown() { "differs" } @else { "no difference that chance does not explain" } }
                     }
                 }
             }

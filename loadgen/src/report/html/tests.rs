@@ -225,6 +225,7 @@ fn full() -> Report {
         base: "h1".to_owned(),
         other: "h2".to_owned(),
         pairs: 20,
+        missing: Vec::new(),
         ratios: vec![
             ratio("rate", 1.0, 0.998, 1.003, 0.91),
             ratio("p50", 1.75, 1.71, 1.81, 0.0001),
@@ -307,6 +308,92 @@ fn a_full_report_has_every_section() {
 }
 
 #[test]
+fn the_banner_says_what_went_wrong_first() {
+    let first = |report: &Report| {
+        let mut octets = Vec::new();
+        write(&mut octets, report).unwrap();
+        let html = String::from_utf8(octets).unwrap();
+        let (_, banner) = html.split_once("class=\"banner ").unwrap();
+        banner.split('"').next().unwrap().to_owned()
+    };
+    let plan = synthetic::closed(Duration::from_secs(10));
+    let good = || {
+        lane(
+            "h1",
+            Protocol::H1,
+            synthetic::recording(&vec![Part::even(100, MILLISECOND); 40], false),
+            &plan,
+        )
+    };
+    assert_eq!(first(&report(vec![good()])), "good");
+    let silent =
+        || lane("h2", Protocol::H2, synthetic::recording(&vec![Part::default(); 40], false), &plan);
+    let page = Page::of(&report(vec![good(), silent()]));
+    assert_eq!(first(&report(vec![good(), silent()])), "bad");
+    assert!(page.text.contains("h2: Nothing was answered."), "{}", page.text);
+    let mut failing = good();
+    failing.summary.errors = 0.25;
+    assert_eq!(first(&report(vec![failing.clone()])), "odd");
+    assert!(Page::of(&report(vec![failing])).text.contains("25.0% of the requests went wrong."));
+    let mut unsteady = good();
+    unsteady.summary.verdict.steady = Some(false);
+    assert_eq!(first(&report(vec![unsteady])), "odd");
+}
+
+#[test]
+fn of_many_requests_the_most_frequent_are_listed() {
+    let mut report = full();
+    report.manifest.requests = (0..1_000).map(|number| format!("GET /{number}")).collect();
+    for lane in &mut report.lanes {
+        lane.recording.counts.requests = (0..1_000).collect();
+    }
+    let page = Page::of(&report);
+    assert!(page.text.contains("GET /999") && page.text.contains("GET /900"));
+    assert!(!page.text.contains("GET /899") && page.text.contains("900 requests more"));
+    assert!(page.has_row(&["900 requests more", "h1", &units::count((0..900).sum())]));
+}
+
+#[test]
+fn what_cannot_be_compared_is_named() {
+    let mut report = full();
+    let comparison = &mut report.comparisons[0];
+    comparison.missing = comparison.ratios.drain(..).map(|ratio| ratio.figure).collect();
+    let page = Page::of(&report);
+    assert!(page.text.contains("Not compared: rate, p50, p99, answers per CPU second;"));
+    assert!(page.text.contains("There is nothing to compare."));
+    // An interval beside 1 with a p-value that chance explains shows nothing.
+    let mut report = full();
+    report.comparisons[0].ratios[1].p_value = 0.06;
+    let page = Page::of(&report);
+    assert!(page.has_row(&[
+        "p50",
+        "1.75",
+        "1.71..1.81",
+        "0.060",
+        "no difference that chance does not explain"
+    ]));
+}
+
+#[test]
+fn a_phase_of_few_samples_has_no_bar() {
+    let bars = |count: u64| {
+        let mut report = full();
+        report.lanes.truncate(1);
+        let plan = synthetic::open(1_000.0, Duration::from_secs(60));
+        let mut recording = frozen(1, 4e5);
+        recording.totals.retain(|series, _| *series <= Series::Service);
+        let mut few = crate::record::histogram();
+        (0..count).for_each(|at| few.saturating_record(MILLISECOND + at * 10_000));
+        recording.totals.insert(Series::Connect, few);
+        report.lanes[0] = lane("h1", Protocol::H1, recording, &plan);
+        let mut octets = Vec::new();
+        write(&mut octets, &report).unwrap();
+        String::from_utf8(octets).unwrap().matches("class=\"span\"").count()
+    };
+    assert_eq!((bars(19), bars(20)), (0, 1));
+}
+
+#[test]
 fn numbers_in_tables_are_those_of_the_summary() {
     let report = full();
     let page = Page::of(&report);
@@ -334,12 +421,12 @@ fn numbers_in_tables_are_those_of_the_summary() {
     }
     assert!(page.has_row(&[
         "p99",
-        "1.210",
-        "0.940..1.520",
+        "1.21",
+        "0.94..1.52",
         "0.120",
         "no difference that chance does not explain"
     ]));
-    assert!(page.has_row(&["p50", "1.750", "1.710..1.810", "< 0.001", "differs"]));
+    assert!(page.has_row(&["p50", "1.75", "1.71..1.81", "<0.001", "differs"]));
     assert!(page.has_row(&["503", "h1", "12", "0.02%", ""]));
 }
 

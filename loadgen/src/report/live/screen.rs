@@ -68,6 +68,9 @@ impl Screen {
             several @ 2.. => u16::try_from(several).unwrap_or(u16::MAX).saturating_add(2),
             _ => 0,
         };
+        if frame.area().width < NARROW {
+            return self.draw_narrow(frame, progress, lanes);
+        }
         let [head, middle, table, bottom] = Layout::vertical([
             Constraint::Length(4),
             Constraint::Length(8),
@@ -89,6 +92,27 @@ impl Screen {
                 .areas(bottom);
         self.answers(frame, left, progress);
         self.distribution(frame, right, progress);
+    }
+
+    /// Where two panels do not fit beside each other: one below the other, those first that say most.
+    fn draw_narrow(&self, frame: &mut Frame<'_>, progress: &Progress, lanes: u16) {
+        let [head, latency, table, answers, rate, distribution] = Layout::vertical([
+            Constraint::Length(4),
+            Constraint::Length(8),
+            Constraint::Length(lanes),
+            Constraint::Max(9),
+            Constraint::Max(5),
+            Constraint::Min(0),
+        ])
+        .areas(frame.area());
+        self.head(frame, head);
+        self.latency(frame, latency, progress);
+        if lanes > 0 {
+            self.table(frame, table);
+        }
+        self.answers(frame, answers, progress);
+        self.rate(frame, rate, progress);
+        self.distribution(frame, distribution, progress);
     }
 
     fn head(&self, frame: &mut Frame<'_>, area: Rect) {
@@ -299,6 +323,9 @@ fn fitted(rates: &[f64], width: usize) -> Vec<u64> {
 const BAD: Look = Look::new().fg(Color::Red).add_modifier(Modifier::BOLD);
 
 const GOOD: Look = Look::new().fg(Color::Green);
+
+/// Columns below which panels stand below each other.
+const NARROW: u16 = 72;
 
 /// Columns of the name of a fact, at most.
 const NAME: usize = 40;

@@ -9,7 +9,7 @@ use crate::compare::{Comparison, FEWEST_PAIRS};
 pub(super) fn write(page: &mut Page, names: &Names, comparisons: &[Comparison]) {
     for comparison in comparisons {
         let (base, other) = (names.of(&comparison.base), names.of(&comparison.other));
-        let open_loop = comparison.ratios.iter().any(|it| it.figure.starts_with(SERVICE));
+        let open_loop = is_open(comparison);
         page.section(&format!("{other} against {base}"));
         let mut rows = vec![
             ["", &format!("{other} / {base}"), "95% interval", "p-value"]
@@ -26,41 +26,63 @@ pub(super) fn write(page: &mut Page, names: &Names, comparisons: &[Comparison]) 
                 chance(ratio.p_value),
             ]
         }));
-        page.table("lrrr", &rows);
+        if rows.len() > 1 {
+            page.table("lrrr", &rows);
+        }
         let pairs = units::counted(comparison.pairs as u64, "pair");
+        if !comparison.missing.is_empty() {
+            let missing: Vec<_> =
+                comparison.missing.iter().map(|it| figure(it, open_loop)).collect();
+            let why = "in some block nothing was answered, or too little for a percentile";
+            page.sentence(2, &format!("Not compared: {}; {why}.", missing.join(", ")));
+        }
+        if comparison.ratios.is_empty() {
+            continue;
+        }
         if comparison.pairs < FEWEST_PAIRS {
-            page.line(format!(
-                "  No difference can be shown: {pairs} of blocks, and it takes {FEWEST_PAIRS} (--blocks {FEWEST_PAIRS})."
-            ));
+            page.sentence(
+                2,
+                &format!(
+                    "No difference can be shown: {pairs} of blocks, and it takes {FEWEST_PAIRS} (--blocks {FEWEST_PAIRS})."
+                ),
+            );
         } else {
-            let shown: Vec<_> =
-                comparison.ratios.iter().filter(|ratio| !ratio.is_level()).collect();
+            let shown: Vec<_> = comparison.ratios.iter().filter(|ratio| ratio.is_shown()).collect();
             for ratio in &shown {
-                page.line(format!(
-                    "  {other} has {:.*} times the {} of {base}.",
-                    decimals(ratio.ratio),
-                    ratio.ratio,
-                    figure(&ratio.figure, open_loop)
-                ));
+                page.sentence(
+                    2,
+                    &format!(
+                        "{other} has {:.*} times the {} of {base}.",
+                        decimals(ratio.ratio),
+                        ratio.ratio,
+                        figure(&ratio.figure, open_loop)
+                    ),
+                );
             }
             if shown.is_empty() {
-                page.line("  No difference is shown that chance does not explain.");
+                page.sentence(2, "No difference is shown that chance does not explain.");
             }
         }
         for note in [
             format!(
-                "Ratios are medians over {pairs} of blocks. Where the interval holds 1, no difference is shown."
+                "Ratios are medians over {pairs} of blocks. A difference is shown where the interval does not hold 1, and the p-value is below 0.05."
             ),
             "p-value: how likely chance alone makes a difference as large.".to_owned(),
         ] {
             let note = page.paint(&note, Tone::Faint);
-            page.line(format!("  {note}"));
+            page.sentence(2, &note);
         }
     }
 }
 
+/// Whether the lanes of a comparison ran in an open loop: only then there are two latencies.
+pub(in crate::report) fn is_open(comparison: &Comparison) -> bool {
+    let mut named = comparison.ratios.iter().map(|it| &it.figure).chain(&comparison.missing);
+    named.any(|figure| figure.starts_with(SERVICE))
+}
+
 /// A figure as the tables call it: an open loop has two latencies.
-fn figure(name: &str, open_loop: bool) -> String {
+pub(in crate::report) fn figure(name: &str, open_loop: bool) -> String {
     match name.strip_prefix(SERVICE) {
         Some(quantile) => format!("{} (from send)", clean(quantile)),
         None if open_loop && name.starts_with('p') => format!("{} (from plan)", clean(name)),
@@ -72,11 +94,11 @@ fn figure(name: &str, open_loop: bool) -> String {
 const SERVICE: &str = "service ";
 
 /// Decimals of a ratio: more where two would hide that it is not 1, or not 0.
-fn decimals(ratio: f64) -> usize {
+pub(in crate::report) fn decimals(ratio: f64) -> usize {
     if (ratio - 1.0).abs() < 0.015 || ratio < 0.1 { 4 } else { 2 }
 }
 
 /// A probability.
-fn chance(p: f64) -> String {
+pub(in crate::report) fn chance(p: f64) -> String {
     if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
 }

@@ -6,7 +6,7 @@ use crate::clock::Nanos;
 use crate::record::{Counts, Recording, Series};
 use crate::report::bins::{bar, bins};
 use crate::report::{Lane, Report, progress, units};
-use crate::stats::Quantile;
+use crate::stats::{Distribution, Quantile};
 use crate::verify::is_demand;
 
 /// Writes all but comparisons and expectations.
@@ -80,10 +80,15 @@ fn time(lane: &Lane) -> Vec<String> {
     let cut = if recording.interrupted { ", then interrupted" } else { "" };
     parts.push(format!("{} measured{cut}", units::length(recording.length)));
     if recording.drain_length > 0 {
+        let came = match recording.drain.answered {
+            0 => "no answer".to_owned(),
+            some => {
+                format!("{}, in the latencies but not in the rate", units::counted(some, "answer"))
+            }
+        };
         parts.push(format!(
-            "{} more until the last answers came (drain): {}, in the latencies but not in the rate",
-            units::length(recording.drain_length),
-            units::counted(recording.drain.answered, "answer")
+            "{} more for what was still to come (drain): {came}",
+            units::length(recording.drain_length)
         ));
     }
     parts
@@ -98,6 +103,12 @@ fn requests(counts: &Counts) -> String {
     );
     if counts.unsent > 0 {
         text.push_str(&format!(", {} never sent", units::count(counts.unsent)));
+    }
+    if counts.put_back > 0 {
+        text.push_str(&format!(
+            "; {} given back by the server and sent again",
+            units::count(counts.put_back)
+        ));
     }
     text
 }
@@ -132,15 +143,39 @@ fn latency(page: &mut Page, lane: &Lane) {
         columns.extend(lane.summary.distribution(Series::Response).map(|it| ("from plan", it)));
     }
     columns.extend(lane.summary.distribution(Series::Service).map(|it| ("from send", it)));
-    let Some((_, first)) = columns.first() else { return };
+    if columns.is_empty() {
+        return;
+    }
     page.section("Latency");
+    let (align, rows) = latencies(&columns);
+    if page.fits(&align, &rows) {
+        page.table(&align, &rows);
+    } else {
+        // One below the other.
+        for column in &columns {
+            let (align, rows) = latencies(std::slice::from_ref(column));
+            page.table(&align, &rows);
+        }
+    }
+    let words: &[&str] = if is_open {
+        &[FROM_PLAN, CORRECTED, INTERVAL, NEEDS]
+    } else {
+        &[FROM_SEND, INTERVAL, NEEDS]
+    };
+    for line in words {
+        let line = page.paint(line, Tone::Faint);
+        page.sentence(2, &line);
+    }
+}
+
+/// The rows of distributions beside each other, each with its name, and how they are aligned.
+fn latencies(columns: &[(&str, &Distribution)]) -> (String, Vec<Vec<String>>) {
+    let quantiles = columns.first().map(|(_, first)| &*first.quantiles).unwrap_or_default();
     let mut rows = vec![vec![String::new()]];
-    rows.extend(
-        first.quantiles.iter().filter(|it| is_shown(it)).map(|it| vec![units::quantile(it.q)]),
-    );
+    rows.extend(quantiles.iter().filter(|it| is_shown(it)).map(|it| vec![units::quantile(it.q)]));
     rows.extend([vec!["max".to_owned()], vec!["samples".to_owned()]]);
     let mut align = String::from("l");
-    for (name, distribution) in &columns {
+    for (name, distribution) in columns {
         let mut cells = vec![((*name).to_owned(), "95% interval".to_owned())];
         cells.extend(distribution.quantiles.iter().filter(|it| is_shown(it)).map(|it| {
             let beside = match (it.value, it.confidence) {
@@ -159,16 +194,7 @@ fn latency(page: &mut Page, lane: &Lane) {
             row.extend(is_beside.then_some(beside));
         }
     }
-    page.table(&align, &rows);
-    let words: &[&str] = if is_open {
-        &[FROM_PLAN, CORRECTED, INTERVAL, NEEDS]
-    } else {
-        &[FROM_SEND, INTERVAL, NEEDS]
-    };
-    for line in words {
-        let line = page.paint(line, Tone::Faint);
-        page.line(format!("  {line}"));
-    }
+    (align, rows)
 }
 
 /// Whether a quantile is worth a row: those far out only where there are samples.
@@ -186,12 +212,13 @@ fn histogram(page: &mut Page, lane: &Lane) {
     let bins = bins(histogram, ROWS);
     let Some(most) = bins.iter().map(|bin| bin.count).max() else { return };
     page.section(&format!("Distribution {from}"));
+    let width = page.room(BESIDE_BAR, BAR);
     let mut rows = vec![vec![String::new(); 3]];
     rows.extend(bins.iter().map(|bin| {
         vec![
             bin.label(),
             units::percent(units::share(bin.count, histogram.len())),
-            bar(units::share(bin.count, most), BAR),
+            bar(units::share(bin.count, most), width),
         ]
     }));
     page.table("rrl", &rows);
@@ -244,7 +271,7 @@ pub(super) fn answers(page: &mut Page, names: &Names, report: &Report, lanes: &[
     statuses.dedup();
     let rows = statuses.into_iter().map(|status| {
         let count = |lane: &&Lane| lane.recording.counts.statuses.get(&status).copied();
-        (status.to_string(), lanes.iter().map(|lane| count(lane).unwrap_or(0)).collect())
+        (format!("status {status}"), lanes.iter().map(|lane| count(lane).unwrap_or(0)).collect())
     });
     counted(page, names, "Answers", lanes, rows.collect());
     if report.manifest.requests.len() > 1 {
@@ -253,11 +280,12 @@ pub(super) fn answers(page: &mut Page, names: &Names, report: &Report, lanes: &[
             let counts = lanes.iter().map(|lane| count(lane).unwrap_or(0)).collect();
             (clean(name).into_owned(), counts)
         });
-        counted(page, names, "Answers by request", lanes, rows.collect());
+        let rows = progress::most_counted(rows.collect(), LISTED, "request");
+        counted(page, names, "Answers by request", lanes, rows);
     }
 }
 
-/// Failures by class.
+/// Failures by class, the most frequent first.
 pub(super) fn failures(page: &mut Page, names: &Names, lanes: &[&Lane]) {
     let mut classes: Vec<_> =
         lanes.iter().flat_map(|lane| lane.recording.counts.failures.keys().copied()).collect();
@@ -268,10 +296,12 @@ pub(super) fn failures(page: &mut Page, names: &Names, lanes: &[&Lane]) {
         let counts = lanes.iter().map(|lane| count(lane).unwrap_or(0)).collect();
         (clean(&class.to_string()).into_owned(), counts)
     });
-    counted(page, names, "Failures", lanes, rows.collect());
+    let mut rows: Vec<(String, Vec<u64>)> = rows.collect();
+    rows.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.iter().sum::<u64>()));
+    counted(page, names, "Failures", lanes, rows);
 }
 
-/// Rows of counts, a column for each lane, the largest first if there is one lane; nothing without rows.
+/// Rows of counts, a column for each lane, and what was counted, which may be long, behind them; nothing without rows.
 fn counted(
     page: &mut Page,
     names: &Names,
@@ -283,21 +313,22 @@ fn counted(
         return;
     }
     page.section(title);
-    let mut head = vec![String::new()];
-    if lanes.len() > 1 {
-        head.extend(lanes.iter().map(|lane| names.of(&lane.name)));
-    }
+    let mut head: Vec<String> = match lanes {
+        [_] => vec![String::new(); 2],
+        lanes => lanes.iter().map(|lane| names.of(&lane.name)).collect(),
+    };
+    head.push(String::new());
     let total: u64 = rows.iter().flat_map(|(_, counts)| counts).sum();
     let mut table = vec![head];
     for (name, counts) in rows {
-        let mut row = vec![name];
-        row.extend(counts.iter().map(|count| units::count(*count)));
-        if let ([count], 1) = (&*counts, lanes.len()) {
+        let mut row: Vec<_> = counts.iter().map(|count| units::count(*count)).collect();
+        if let ([count], [_]) = (&*counts, lanes) {
             row.push(units::percent(units::share(*count, total)));
         }
+        row.push(name);
         table.push(row);
     }
-    page.table(&format!("l{}", "r".repeat(lanes.len().max(2))), &table);
+    page.table(&format!("{}l", "r".repeat(lanes.len().max(2))), &table);
 }
 
 /// Violated rules with one sample of each.
@@ -324,7 +355,7 @@ pub(super) fn violations(page: &mut Page, names: &Names, report: &Report, lanes:
             let name = page.paint(&clean(rule), tone);
             page.line(format!("  {name}  {}{level}", units::counted(*count, "time")));
             let Some(sample) = lane.recording.violations.get(rule) else { continue };
-            page.line(format!("      {}", clean(&sample.what)));
+            page.sentence(6, &clean(&sample.what));
             let shown = sample.octets.get(..OCTETS).unwrap_or(&sample.octets);
             for line in shown.split_inclusive(|octet| *octet == b'\n') {
                 page.line(format!("      < {}", line.escape_ascii()));
@@ -394,7 +425,11 @@ fn verdict(page: &mut Page, lane: &Lane) {
 
 /// Whether the generator was the limit, and whether the run was cut short.
 pub(super) fn limit(page: &Page, lane: &Lane) -> Vec<String> {
-    let mut sentences = vec![if lane.summary.verdict.generator.is_empty() {
+    let is_limit = !lane.summary.verdict.generator.is_empty();
+    let mut sentences = vec![if !is_limit && lane.recording.counts.answered == 0 {
+        let text = page.paint("Nothing was answered:", Tone::Bad);
+        format!("{text} this says nothing of the target's speed.")
+    } else if !is_limit {
         let text = page.paint("The generator was not the limit:", Tone::Good);
         format!("{text} the numbers are the target's.")
     } else {
@@ -432,6 +467,12 @@ const ROWS: usize = 12;
 
 /// Columns of its longest bar.
 const BAR: usize = 40;
+
+/// Columns in front of it.
+const BESIDE_BAR: usize = 26;
+
+/// Requests of the mix that are listed.
+const LISTED: usize = 20;
 
 /// Octets shown of a violation.
 const OCTETS: usize = 600;

@@ -32,7 +32,7 @@ pub(super) fn write(page: &mut Page, names: &Names, report: &Report, lanes: &[La
     let notes = [INTERVAL, NEEDS].into_iter().chain(is_open.then_some(CORRECTED));
     for note in notes {
         let note = page.paint(note, Tone::Faint);
-        page.line(format!("  {note}"));
+        page.sentence(2, &note);
     }
     let all: Vec<&Lane> = lanes.iter().collect();
     answers(page, names, report, &all);
@@ -65,6 +65,9 @@ fn table(names: &Names, lanes: &[Lane]) -> Vec<Vec<String>> {
     table.row("answers", "", |lane| Some(units::count(lane.recording.counts.answered)));
     table.row("failed", "", |lane| Some(units::count(lane.recording.counts.failed)));
     table.row("never sent", "the end came first", |lane| counted(lane.recording.counts.unsent));
+    table.row("given back", "by the server, and sent again", |lane| {
+        counted(lane.recording.counts.put_back)
+    });
     table.row("errors", "failed, never sent, or answered with a status from 400", |lane| {
         Some(units::percent(lane.summary.errors))
     });

@@ -10,10 +10,12 @@ use std::io;
 
 use super::Report;
 use super::units;
+pub(super) use comparisons::{chance, decimals, figure, is_open};
 pub(super) use lane::phase;
 use names::Names;
+pub(super) use page::ascii;
+pub(crate) use page::clean;
 use page::{Page, Tone};
-pub(super) use page::{ascii, clean};
 
 use crate::stats::Judged;
 
@@ -24,11 +26,13 @@ pub struct Style {
     pub colour: bool,
     /// With characters beyond ASCII.
     pub unicode: bool,
+    /// Columns of a line, where there is an end to them.
+    pub width: Option<usize>,
 }
 
 impl Style {
     /// What suits a stream: colours on a terminal, unless `NO_COLOR` is set; more than ASCII on a terminal whose locale says
-    /// UTF-8.
+    /// UTF-8; lines as long as a terminal is wide.
     pub fn of(is_terminal: bool) -> Self {
         // The first of these that is set decides (POSIX).
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
@@ -40,6 +44,11 @@ impl Style {
         Self {
             colour: is_terminal && std::env::var_os("NO_COLOR").is_none(),
             unicode: is_terminal && (locale.contains("utf-8") || locale.contains("utf8")),
+            width: is_terminal
+                .then(|| crossterm::terminal::size().ok())
+                .flatten()
+                .map(|(columns, _)| usize::from(columns))
+                .filter(|columns| *columns > 0),
         }
     }
 }
@@ -70,15 +79,16 @@ fn expectations(page: &mut Page, names: &Names, report: &Report) {
         0 | 1 => clean(&judged.text).into_owned(),
         _ => format!("{}: {}", names.of(&judged.lane), clean(&judged.text)),
     };
-    let width = report.expectations.iter().map(|judged| text(judged).chars().count()).max();
+    // No head.
+    let mut rows = vec![vec![String::new(); 3]];
     for judged in &report.expectations {
         let (word, tone) = match judged.held {
             Some(true) => ("held      ", Tone::Good),
             Some(false) => ("broken    ", Tone::Bad),
             None => ("not judged", Tone::Odd),
         };
-        let word = page.paint(word, tone);
-        let text = format!("{:width$}", text(judged), width = width.unwrap_or(0));
-        page.line(format!("  {word}  {text}  {}", clean(&judged.measured)));
+        let measured = clean(&judged.measured).into_owned();
+        rows.push(vec![page.paint(word, tone), text(judged), measured]);
     }
+    page.table("lll", &rows);
 }

@@ -76,6 +76,7 @@ impl Run {
             thread: 0,
             timeouts: self.timeouts,
             stop: Stop::default(),
+            samples: false,
         };
         let recording = whole::<E, _>(share, watch).await;
         balance(&recording);

@@ -1,6 +1,6 @@
 //! What is about the connection: its begin and end, SETTINGS, PING, GOAWAY, streams that are not open.
 
-use super::support::{Client, get};
+use super::support::{Client, get, octets};
 use crate::error::Cause;
 use crate::protocol::Engine;
 use crate::protocol::h2::Http2Options;
@@ -77,6 +77,24 @@ fn goaway_leaves_out_what_is_above_the_last_stream() {
     assert_eq!(client.log().last().unwrap(), "1 done 200 0");
     client.end(None);
     assert_eq!(client.log(), ["2 failed closed"]);
+}
+
+#[test]
+fn a_response_that_had_begun_was_processed_whatever_goaway_says() {
+    let mut client = Client::with(get("/"), 3);
+    client.server("HEADERS 5 +END_HEADERS :status=200\nGOAWAY 0 last=1 NO_ERROR").unwrap();
+    let log = ["3 first", "3 GET 200 1", "2 unprocessed", "3 failed goaway.NO_ERROR"];
+    assert_eq!(client.log(), log);
+    assert_eq!(client.engine.in_flight(), 1);
+}
+
+#[test]
+fn what_is_behind_the_understood_octets_shows_the_fault() {
+    let mut client = Client::with(get("/"), 2);
+    let good = octets("PING 0 \"12345678\"\nHEADERS 1 +END_HEADERS +END_STREAM :status=200");
+    let bad = octets("PING 0 \"1\"");
+    client.octets(&[&good[..], &bad[..]].concat(), usize::MAX).unwrap_err();
+    assert_eq!(client.engine.understood(), good.len());
 }
 
 #[test]

@@ -283,3 +283,31 @@ fn holes_are_filled_in_for_each_request_and_enter_no_table() {
         assert!(*size.get_or_insert(decoder.table_size()) == decoder.table_size());
     }
 }
+
+#[test]
+fn a_value_has_no_whitespace_around_it_whatever_its_holes_give() {
+    // RFC 9113 §8.2.1.
+    let mut request = get("/");
+    request.fields.push(("x-a".into(), Text::parse("{{pick ,}} b {{pick ,}}", 2).unwrap()));
+    let mut client = Client::with(request, 0);
+    let mut decoder = hpack::Decoder::new();
+    client.start(1);
+    let sent = client.take();
+    let (_, section) = read(&mut decoder, &sent[FRAME_HEAD_LEN..]);
+    assert_eq!(section.fields().iter().last(), Some((&b"x-a"[..], &b"b"[..])));
+}
+
+#[test]
+fn a_method_that_is_meant_to_have_content_announces_even_none() {
+    // RFC 9110 §8.6.
+    for (method, length) in [("POST", Some(0)), ("PUT", Some(0)), ("GET", None), ("DELETE", None)] {
+        let mut request = get("/");
+        request.method = Method::recognise(method.as_bytes());
+        request.method_name = method.into();
+        let mut client = Client::with(request, 0);
+        client.start(1);
+        let sent = client.take();
+        let (head, _) = read(&mut hpack::Decoder::new(), &sent[FRAME_HEAD_LEN..]);
+        assert_eq!(head.content_length, length, "{method}");
+    }
+}

@@ -104,6 +104,7 @@ impl Client {
             let Self { engine, prepared, input, out, log, .. } = self;
             let consumed = engine.receive(prepared, input, out, log)?;
             engine.proceed(prepared, out);
+            assert!(!out.is_empty() || !engine.has_more(), "it neither goes on nor waits");
             self.input.drain(..consumed);
         }
         Ok(())

@@ -6,25 +6,24 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 
 use falconry_loadgen::report::live;
-use falconry_loadgen::run::Stop;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Ends the run when the user asks for it.
-#[derive(Clone, Debug)]
-pub(super) struct Interrupt {
+#[derive(Clone)]
+pub(crate) struct Interrupt {
     /// What came, as the exit code it asks for.
     code: Arc<AtomicU8>,
-    stop: Stop,
+    stop: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Interrupt {
-    /// Has `stop` end the run at the first SIGINT, SIGTERM or key; a second one ends the process at once.
+    /// Calls `stop`, which is to end the run, at the first SIGINT, SIGTERM or key; a second one ends the process at once.
     ///
     /// # Errors
     /// When signals cannot be watched.
-    pub(super) fn watch(stop: &Stop) -> io::Result<Self> {
-        let interrupt = Self { code: Arc::default(), stop: stop.clone() };
+    pub(crate) fn watch(stop: impl Fn() + Send + Sync + 'static) -> io::Result<Self> {
+        let interrupt = Self { code: Arc::default(), stop: Arc::new(stop) };
         let came = interrupt.clone();
         let runtime = Builder::new_current_thread().enable_io().build()?;
         let (mut int, mut term) = {
@@ -45,7 +44,7 @@ impl Interrupt {
     }
 
     /// The key of the live view that stands for Ctrl-C was pressed.
-    pub(super) fn key(&self) {
+    pub(crate) fn key(&self) {
         self.take(SIGINT);
     }
 
@@ -54,11 +53,11 @@ impl Interrupt {
             live::restore();
             std::process::exit(code.into());
         }
-        self.stop.set();
+        (self.stop)();
     }
 
     /// The exit code of what came.
-    pub(super) fn code(&self) -> u8 {
+    pub(crate) fn code(&self) -> u8 {
         match self.code.load(Ordering::Relaxed) {
             0 => SIGINT,
             code => code,
