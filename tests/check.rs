@@ -75,16 +75,15 @@ fn an_interrupt_gives_a_partial_report() {
     use rustix::process::{Pid, Signal, kill_process};
     use support::Running;
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let dir = Directory::new("held");
-        let socket = dir.path("socket");
-        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        let streams = support::accepted(listener);
-        let junit = dir.file("partial.xml", "");
-        let baseline = dir.file("partial.toml", "");
+        let dir = Directory::new(&format!("interrupted-check-{code}"));
+        let socket = dir.path("held");
+        let streams = support::accepted(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+        let (junit, baseline) = (dir.path("partial.xml"), dir.file("partial.toml", ""));
+        let target = format!("unix:{socket}");
+        let one = ["--proto", "h1", "--jobs", "1", "--filter", "h1.host.missing*"];
+        let reports = ["--json", "-", "--junit", &junit, "--write-baseline", &baseline];
         let running = Running::start(
-            command(&["check", &format!("unix:{socket}"), "--proto", "h1", "--jobs", "1"])
-                .args(["--filter", "h1.host.missing*", "--timeout", "600s", "--json", "-"])
-                .args(["--junit", &junit, "--write-baseline", &baseline]),
+            command(&["check", &target, "--timeout", "600s"]).args(one).args(reports),
         );
         // `GET /` and the first case are answered; the next one waits for an answer that never comes.
         for _ in 0..2 {

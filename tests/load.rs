@@ -446,7 +446,7 @@ fn shards_merge_into_the_whole() {
 
     let part = merge(&[&one]);
     ended_well(&part);
-    assert!(text(&part.stdout).contains("1 of 2 shards are missing ("), "{}", text(&part.stdout));
+    assert!(text(&part.stdout).contains("1 of 2 shards is missing ("), "{}", text(&part.stdout));
 
     refused(&["merge", &one, &other], "different plans");
     // And half of another plan.
@@ -460,7 +460,7 @@ fn an_interrupt_gives_a_partial_report() {
     use support::Running;
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let long = ["load", "-R", "100", "-d", "1h", "--proto", "h1", "--json", "-"];
-        let dir = Directory::new("interrupt");
+        let dir = Directory::new(&format!("interrupted-load-{code}"));
         let file = dir.path("all.tsv");
         let expect = ["--expect", "errors>100%", "--samples", &file];
         let mut running = Running::start(&mut command(&[&long[..], &expect].concat()));
