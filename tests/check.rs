@@ -77,7 +77,7 @@ fn an_interrupt_gives_a_partial_report() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let dir = Directory::new(&format!("interrupted-check-{code}"));
         let socket = dir.path("held");
-        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let streams = support::accepted(std::os::unix::net::UnixListener::bind(&socket).unwrap());
         let (junit, baseline) = (dir.path("partial.xml"), dir.file("partial.toml", ""));
         let target = format!("unix:{socket}");
         let one = ["--proto", "h1", "--jobs", "1", "--filter", "h1.host.missing*"];
@@ -87,12 +87,12 @@ fn an_interrupt_gives_a_partial_report() {
         );
         // `GET /` and the first case are answered; the next one waits for an answer that never comes.
         for _ in 0..2 {
-            let (mut stream, _) = listener.accept().unwrap();
+            let mut stream = streams.recv_timeout(support::LIMIT).unwrap();
             let _ = stream.read(&mut [0; 4096]).unwrap();
             let response = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
             stream.write_all(response.as_bytes()).unwrap();
         }
-        let (mut held, _) = listener.accept().unwrap();
+        let mut held = streams.recv_timeout(support::LIMIT).unwrap();
         let _ = held.read(&mut [0; 4096]).unwrap();
         let pid = Pid::from_raw(i32::try_from(running.id).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();

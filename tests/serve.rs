@@ -2,23 +2,27 @@
 #![cfg(unix)] // it is told to stop by signals
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
+mod support;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::ChildStdout;
 
 use rustix::process::{Pid, Signal, kill_process};
+use support::{Running, command};
 
 /// A server with these arguments, and the lines that it prints.
-fn serve(arguments: &[&str]) -> (Child, BufReader<ChildStdout>) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_falconry"))
-        .arg("serve")
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap());
-    (child, lines)
+fn serve(arguments: &[&str]) -> (Running, BufReader<ChildStdout>) {
+    let mut running = Running::start(command(&["serve"]).args(arguments));
+    let lines = BufReader::new(running.stdout.take().unwrap());
+    (running, lines)
+}
+
+/// A connection to it.
+fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(support::LIMIT)).unwrap();
+    stream
 }
 
 /// The address of the next endpoint that it prints.
@@ -28,40 +32,41 @@ fn address(lines: &mut BufReader<ChildStdout>) -> String {
     line.trim_end().rsplit_once('/').expect("a URL").1.to_owned()
 }
 
-fn terminate(child: &Child) {
-    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+fn terminate(running: &Running) {
+    let pid = Pid::from_raw(i32::try_from(running.id).unwrap()).unwrap();
     kill_process(pid, Signal::TERM).unwrap();
 }
 
 #[test]
 fn a_connection_that_ends_by_a_fault_is_told_and_one_that_does_not_is_not() {
-    let (mut child, mut lines) = serve(&["--listen", "http://127.0.0.1:0"]);
+    let (mut running, mut lines) = serve(&["--listen", "http://127.0.0.1:0"]);
     let address = address(&mut lines);
-    let mut good = TcpStream::connect(&address).unwrap();
+    let mut good = connect(&address);
     good.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
     good.read_to_end(&mut Vec::new()).unwrap();
-    let mut secure = TcpStream::connect(&address).unwrap();
+    let mut secure = connect(&address);
     // The begin of a TLS handshake on a port without TLS.
     secure.write_all(&[0x16, 0x03, 0x01]).unwrap();
     secure.read_to_end(&mut Vec::new()).unwrap();
     drop(secure);
-    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut log = BufReader::new(running.stderr.take().unwrap()).lines();
     let told = log.find(|line| line.as_ref().unwrap().contains("ended by faults"));
     let told = told.expect("a line about it").unwrap();
     assert!(told.contains(r#"{"tls_not_supported": 1}"#), "{told}");
-    terminate(&child);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    terminate(&running);
+    log.for_each(drop);
+    assert_eq!(running.end().status.code(), Some(0));
 }
 
 #[test]
 fn a_client_that_stalls_in_its_tls_handshake_does_not_hold_a_shutdown() {
-    let (mut child, mut lines) = serve(&["--listen", "https://127.0.0.1:0", "--log", "debug"]);
-    let mut stalled = TcpStream::connect(address(&mut lines)).unwrap();
-    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let (mut running, mut lines) = serve(&["--listen", "https://127.0.0.1:0", "--log", "debug"]);
+    let mut stalled = connect(&address(&mut lines));
+    let mut log = BufReader::new(running.stderr.take().unwrap()).lines();
     log.find(|line| line.as_ref().unwrap().contains("accepted")).unwrap().unwrap();
-    terminate(&child);
+    terminate(&running);
     assert_eq!(stalled.read_to_end(&mut Vec::new()).unwrap(), 0);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
     let last = log.last().expect("the totals").unwrap();
+    assert_eq!(running.end().status.code(), Some(0));
     assert!(last.contains(r#"{"app_shutdown": 1}"#), "{last}");
 }

@@ -4,14 +4,16 @@
 
 use std::fs;
 use std::io::Read;
+#[cfg(unix)]
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{self, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// Longer than a command of these tests takes on any machine.
-const LIMIT: Duration = Duration::from_secs(300);
+pub const LIMIT: Duration = Duration::from_secs(300);
 
 /// The command with these arguments. It reads nothing, and what it prints is kept.
 pub fn command(arguments: &[&str]) -> Command {
@@ -61,6 +63,21 @@ impl Running {
         assert!(status.code().is_some(), "it was killed after {LIMIT:?}, having said: {text}");
         Output { status, stdout, stderr }
     }
+}
+
+/// What a listener accepts.
+#[cfg(unix)]
+pub fn accepted(listener: UnixListener) -> Receiver<UnixStream> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        while let Ok((stream, _)) = listener.accept() {
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            if tell.send(stream).is_err() {
+                return;
+            }
+        }
+    });
+    told
 }
 
 fn read(pipe: Option<impl Read>) -> Vec<u8> {
