@@ -84,14 +84,15 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
                 self.tick(now);
             }
             self.shared.borrow_mut().hand_out(now);
+            // Before the end, which leaves nothing to stop.
+            if self.share.stop.is_set() && self.stopped.is_none() && self.is_unfinished(now) {
+                self.stop(now);
+            }
             if self.drained.is_none() && self.is_end(now) {
                 self.end(now);
             }
             if self.sent_to.is_some_and(|end| now >= end) && !self.shared.borrow().ended {
                 self.shared.borrow_mut().end();
-            }
-            if self.share.stop.is_set() && self.stopped.is_none() && self.is_unfinished(now) {
-                self.stop(now);
             }
             if let Some(drained) = self.drained
                 && (now >= drained || self.shared.borrow().is_over())
@@ -209,7 +210,7 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
     /// Whether the measured part is over.
     fn is_end(&self, now: Nanos) -> bool {
         let shared = self.shared.borrow();
-        self.share.stop.is_set()
+        self.stopped.is_some()
             || self.measured_to.is_some_and(|end| now >= end)
             || self.is_by_count()
                 && (shared.is_over() || now.saturating_sub(shared.progress) > PATIENCE)

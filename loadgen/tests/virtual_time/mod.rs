@@ -87,8 +87,9 @@ where
     let rest = drive::<E, _>(share, prepared, watch, Pacer::of_runtime(), gate, news).await;
     let (mut recording, ended) = told.take();
     recording.merge(rest.unwrap());
-    let counts = &recording.counts;
-    assert_eq!(counts.planned, counts.answered + counts.failed + counts.unsent, "{counts:?}");
+    for counts in [&recording.counts, &recording.warm_up] {
+        assert_eq!(counts.planned, counts.answered + counts.failed + counts.unsent, "{counts:?}");
+    }
     agree(&recording, &ended, is_open_loop);
     (recording, ended)
 }

@@ -126,6 +126,27 @@ fn a_count_with_a_long_warm_up_gives_up_when_its_server_is_gone() {
 }
 
 #[test]
+fn a_count_that_is_stopped_while_its_server_is_gone_is_interrupted() {
+    on_virtual_time(async || {
+        let connector = only(MemoryOptions::default(), |mut stream| async move {
+            let mut buffer = [0; 4096];
+            let _ = stream.read(&mut buffer).await;
+            let _ = stream.write_all(LAST).await;
+        });
+        let share = share(plan(count(10), 1, 1), connector, "/");
+        let stop = share.stop.clone();
+        spawn_local(async move {
+            sleep(SECOND).await;
+            stop.set();
+        });
+        let recording = h1(share).await;
+        assert!(recording.interrupted);
+        let counts = &recording.counts;
+        assert_eq!((counts.planned, counts.answered, counts.unsent), (1, 1, 0));
+    });
+}
+
+#[test]
 fn a_count_ends_where_every_connection_is_closed_unused() {
     on_virtual_time(async || {
         let (connector, accepted) = server(|stream| async move { drop(stream) });
