@@ -7,14 +7,14 @@ use crate::error::Failure;
 /// Numbers beside the distributions. Merging adds them.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Counts {
-    /// Requests whose planned time lies here (open loop), or that were started (closed). Those that were never sent count
-    /// in the last slice.
+    /// Requests whose planned time lies here (open loop), or that were started (closed). A session counts with all of its own
+    /// when it arrives. Those that nobody took count in the last slice.
     pub planned: u64,
     /// Requests whose response came whole.
     pub answered: u64,
     /// Requests that failed.
     pub failed: u64,
-    /// Requests that were planned and never sent: the run ended before.
+    /// Requests that were planned and never sent: the run ended before. All count in the last slice.
     pub unsent: u64,
     /// How often a request was put back, since the server surely had not processed it, to be sent again: refused streams (RFC
     /// 9113 §8.7), streams above that of a GOAWAY, requests pipelined behind the last response of a connection.

@@ -20,7 +20,7 @@ use hdrhistogram::Histogram;
 
 use crate::clock::Nanos;
 use crate::plan::Load;
-use crate::record::{Counts, Recording, Series};
+use crate::record::{Counts, Recording, Series, Slice};
 use bootstrap::Blocks;
 
 /// Samples that have to lie beyond a percentile for it to be printed.
@@ -186,6 +186,26 @@ pub(crate) fn rate(recording: &Recording) -> f64 {
     ratio(answered(recording), recording.length as f64 / 1e9)
 }
 
+/// Requests offered in each slice, per second.
+///
+/// Those that were never sent were planned behind the last that was, but are counted at the end: they are spread evenly over the time
+/// from that slice on. That goes for no more than are planned there: what is owed of sessions was counted when they arrived.
+pub(crate) fn offered(slices: &[Slice]) -> Vec<f64> {
+    let unsent = |slice: &Slice| slice.counts.unsent.min(slice.counts.planned) as f64;
+    let sent = |slice: &Slice| slice.counts.planned as f64 - unsent(slice);
+    let seconds = |slice: &Slice| slice.length as f64 / 1e9;
+    let mut offered: Vec<_> =
+        slices.iter().map(|slice| ratio(sent(slice), seconds(slice))).collect();
+    if slices.iter().any(|slice| unsent(slice) > 0.0) {
+        let last = slices.iter().rposition(|slice| sent(slice) > 0.0).unwrap_or(0);
+        let rest = slices.get(last..).unwrap_or_default();
+        let planned = rest.iter().map(|slice| slice.counts.planned as f64).sum();
+        let evenly = ratio(planned, rest.iter().map(seconds).sum());
+        offered.iter_mut().skip(last).for_each(|rate| *rate = evenly);
+    }
+    offered
+}
+
 /// Answers within the measured part per CPU second of the generator.
 pub(crate) fn per_cpu(recording: &Recording) -> f64 {
     ratio(answered(recording), recording.generator_cpu as f64 / 1e9)
@@ -261,6 +281,19 @@ mod tests {
         assert_eq!(summary.errors, 30.0 / 1_070.0);
         assert_eq!(summary.per_cpu, 200.0);
         assert_eq!(summary.busy, 0.25);
+    }
+
+    #[test]
+    fn what_was_never_sent_is_offered_behind_the_last_that_was() {
+        let parts = [100, 100, 0, 0].map(|planned| Part { planned, ..Part::default() });
+        let mut slices = synthetic::recording(&parts, true).slices;
+        // Planned behind the others, and counted at the end.
+        slices[3].counts.planned = 200;
+        slices[3].counts.unsent = 200;
+        assert_eq!(offered(&slices), [400.0; 4]);
+        // Of sessions that began before: they are in the plan of those slices already.
+        slices[3].counts.planned = 0;
+        assert_eq!(offered(&slices), [400.0, 400.0, 0.0, 0.0]);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 
 use super::{Summary, Verdict, by_status, needs, ratio, steady};
 use crate::clock::Nanos;
-use crate::plan::Load;
-use crate::record::{Recording, Series, Slice};
+use crate::plan::{Load, Session};
+use crate::record::{Recording, Series};
 use crate::units;
 
 /// Share of their time from which threads count as busy all the time: some of it goes where it is not charged.
@@ -27,14 +27,18 @@ const FEW: f64 = 10.0;
 /// Judges a run by its numbers. The verdict that `summary` has so far is not looked at.
 pub(super) fn verdict(summary: &Summary, recording: &Recording, load: &Load) -> Verdict {
     let open = matches!(load, Load::Open(..));
+    let in_sessions = matches!(load, Load::Open(.., Session { requests: 2.., .. }));
     let mut verdict = Verdict::default();
     verdict.generator.extend(busy(summary, recording, open));
     if open {
         verdict.generator.extend(late(summary));
-        let (generator, caution) = missing(summary, recording);
+        let (generator, caution) = missing(summary, recording, in_sessions);
         verdict.generator.extend(generator);
         verdict.cautions.extend(caution);
-        verdict.cautions.extend(backlog(summary, recording));
+        // A session is planned when it arrives: what its user has not asked for yet is no backlog.
+        if !in_sessions {
+            verdict.cautions.extend(backlog(summary, recording));
+        }
     } else {
         verdict.cautions.push(
             "Closed loop: while the server stalls it is asked less, so stalls weigh less than users feel; `--rate` shows them."
@@ -105,7 +109,11 @@ fn late(summary: &Summary) -> Option<String> {
 }
 
 /// Planned requests that were never sent: a sentence for the generator if it let connections wait, otherwise a caution.
-fn missing(summary: &Summary, recording: &Recording) -> (Option<String>, Option<String>) {
+fn missing(
+    summary: &Summary,
+    recording: &Recording,
+    in_sessions: bool,
+) -> (Option<String>, Option<String>) {
     let (unsent, planned) = (recording.counts.unsent, recording.counts.planned);
     if unsent == 0 {
         return (None, None);
@@ -116,6 +124,11 @@ fn missing(summary: &Summary, recording: &Recording) -> (Option<String>, Option<
         units::count(planned),
         units::percent(ratio(unsent as f64, planned as f64))
     );
+    if in_sessions {
+        // They may wait for the answer to the one before, or for their user.
+        let why = "the run was over before their sessions were. No latency knows of them";
+        return (None, Some(format!("{figures}: {why}.")));
+    }
     // What delayed those that were sent, taken together.
     let sum = |series| summary.distribution(series).map_or(0.0, |all| all.mean * all.count as f64);
     let (own, waiting) = (sum(Series::Lag), sum(Series::Queue));
@@ -140,24 +153,14 @@ fn missing(summary: &Summary, recording: &Recording) -> (Option<String>, Option<
 /// More was planned than was answered, all the time.
 fn backlog(summary: &Summary, recording: &Recording) -> Option<String> {
     let offered = summary.offered?;
-    // What was never sent is counted in the last slice. It was due behind all that was sent: from the last slice with a plan on.
-    let sent = |slice: &Slice| slice.counts.planned.saturating_sub(slice.counts.unsent) as f64;
-    let mut planned: Vec<f64> = recording.slices.iter().map(sent).collect();
-    let unsent = recording.slices.iter().map(|slice| slice.counts.unsent as f64).sum::<f64>();
-    if unsent > 0.0 {
-        let last = planned.iter().rposition(|planned| *planned > 0.0).unwrap_or(0);
-        if let Some(rest) = planned.get_mut(last..) {
-            let each = (unsent + rest.iter().sum::<f64>()) / rest.len().max(1) as f64;
-            rest.fill(each);
-        }
-    }
     let mut waiting = 0.0;
     // The points in time at which slices end, in seconds, and what was planned and not yet done by then.
     let ends: Vec<(f64, f64)> = recording
         .slices
         .iter()
-        .zip(planned)
-        .map(|(slice, planned)| {
+        .zip(super::offered(&recording.slices))
+        .map(|(slice, rate)| {
+            let planned = rate * slice.length as f64 / 1e9;
             waiting += planned - slice.counts.answered as f64 - slice.counts.failed as f64;
             (slice.start.saturating_add(slice.length) as f64 / 1e9, waiting)
         })
@@ -378,6 +381,27 @@ mod tests {
         };
         let caution = &open(half, unsent).cautions[1];
         assert!(caution.starts_with("The backlog grew by 200/s (planned 400/s"), "{caution}");
+    }
+
+    #[test]
+    fn what_sessions_have_not_asked_for_is_neither_backlog_nor_lag() {
+        // Sessions of two, answered at once, whose users think longer than the run lasts.
+        let half = Part { planned: 100, answers: vec![(0, 10_000, MILLISECOND); 50] };
+        let mut recording = synthetic::recording(&vec![half; 40], true);
+        recording.counts.unsent = 2_000;
+        let Load::Open(schedule, arrivals, _) = synthetic::open(400.0, Duration::from_secs(10))
+        else {
+            panic!("open")
+        };
+        let session = Session { requests: 2, think: Duration::from_secs(10) };
+        let verdict = summary(&recording, &Load::Open(schedule, arrivals, session), 1).verdict;
+        assert!(verdict.generator.is_empty(), "{:?}", verdict.generator);
+        assert_eq!(
+            verdict.cautions,
+            [
+                "2,000 of 4,000 planned requests (50.0%) were never sent: the run was over before their sessions were. No latency knows of them."
+            ]
+        );
     }
 
     #[test]

@@ -29,24 +29,6 @@ pub(super) fn joined(recording: &Recording, interval: Nanos) -> Vec<Slice> {
     joined
 }
 
-/// Requests offered in each interval, per second.
-///
-/// Those that were never sent were planned behind the last that was, but are counted at the end: they are spread evenly over the time
-/// from that interval on.
-pub(super) fn offered(slices: &[Slice]) -> Vec<f64> {
-    let unsent = slices.iter().fold(0, |sum: u64, slice| sum.saturating_add(slice.counts.unsent));
-    let sent = |slice: &Slice| slice.counts.planned.saturating_sub(slice.counts.unsent);
-    let mut offered: Vec<_> = slices.iter().map(|slice| rate(sent(slice), slice)).collect();
-    if unsent > 0 {
-        let last = slices.iter().rposition(|slice| sent(slice) > 0).unwrap_or(0);
-        let rest = slices.get(last..).unwrap_or_default();
-        let seconds: f64 = rest.iter().map(|slice| units::seconds(slice.length)).sum();
-        let count = rest.iter().map(sent).fold(unsent, u64::saturating_add);
-        offered.iter_mut().skip(last).for_each(|rate| *rate = count as f64 / seconds.max(1e-9));
-    }
-    offered
-}
-
 /// Answers per second in an interval.
 pub(super) fn answered(slice: &Slice) -> f64 {
     rate(slice.counts.answered, slice)

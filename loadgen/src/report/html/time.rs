@@ -7,11 +7,12 @@ use super::chart::{
     ACROSS, Stretch, chart, figure, frame, hit, key, latency_ticks, line, number, path,
     seconds_ticks, short, steps, upwards,
 };
-use super::joined::{answered, interval, joined, largest, offered, quantile, when, wrong};
+use super::joined::{answered, interval, joined, largest, quantile, when, wrong};
 use super::{Section, clean, drawn, is_open, named, range, shown, shown_name};
 use crate::clock::Nanos;
 use crate::record::{SLICE, Series, Slice};
 use crate::report::{Lane, Report, units};
+use crate::stats::offered;
 
 const RATE_HEIGHT: f64 = 280.0;
 
