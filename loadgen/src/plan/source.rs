@@ -121,8 +121,8 @@ impl Source {
     /// The next request that is due, if there is one.
     ///
     /// In an open loop they come by planned time; in a closed one whenever asked for. Behind the end of the measured part
-    /// only those are given that were due before, so that what waited longest is measured, too. None is given from
-    /// [`Plan::sent_to`] on: what is due then stays and is told by [`Source::unsent`].
+    /// only those are given that were due before, so that what waited longest is measured, too, and what follows in sessions
+    /// that have begun. None is given from [`Plan::sent_to`] on: what is due then stays and is told by [`Source::unsent`].
     #[inline]
     pub fn take(&mut self, now: Nanos) -> Option<Planned> {
         if now >= self.closes {

@@ -22,7 +22,7 @@ pub struct Sample {
     /// When the worker last came to have a connection with room, as it took the request: the last time at which their
     /// number went from none to one. At or before `planned` where the request waited for none.
     pub free: Nanos,
-    /// When the last octet of its head was handed to the system.
+    /// When the write that took its first octet began.
     pub written: Nanos,
     /// When the first octet of the response came.
     pub first: Nanos,

@@ -189,7 +189,8 @@ impl Progress {
         &self.service
     }
 
-    /// Requests that were due (open loop) or started (closed loop) and whose fate is not known yet.
+    /// Requests that were due (open loop) or started (closed loop) and whose fate is not known yet; of sessions that have begun
+    /// those that follow, too.
     pub fn outstanding(&self) -> u64 {
         let Counts { planned, answered, failed, unsent, .. } = self.counts;
         planned.saturating_sub(answered + failed + unsent)

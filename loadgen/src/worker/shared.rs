@@ -149,19 +149,7 @@ impl<E: Engine, W: Watch> Shared<E, W> {
             if let Some(deadline) = self.deadline
                 && now.saturating_sub(planned.at) > deadline
             {
-                let lost = Lost {
-                    number: planned.number,
-                    planned: planned.at,
-                    free: None,
-                    written: None,
-                    first: None,
-                    at: now,
-                    failure: Failure { phase: Phase::Wait, cause: Cause::Deadline },
-                    request: self.pick(planned.number) as usize,
-                    new: None,
-                };
-                self.recorder.failed(&lost, planned.measured);
-                self.source.follow(planned, now);
+                self.too_late(planned, now);
                 continue;
             }
             return Some(planned);
@@ -170,28 +158,40 @@ impl<E: Engine, W: Watch> Shared<E, W> {
         None
     }
 
+    /// Records that a request waited for a connection until behind its deadline, and goes on with its session.
+    #[cold]
+    fn too_late(&mut self, planned: Planned, now: Nanos) {
+        let lost = Lost {
+            number: planned.number,
+            planned: planned.at,
+            free: None,
+            written: None,
+            first: None,
+            at: now,
+            failure: Failure { phase: Phase::Wait, cause: Cause::Deadline },
+            request: self.pick(planned.number) as usize,
+            new: None,
+        };
+        self.recorder.failed(&lost, planned.measured);
+        self.source.follow(planned, now);
+    }
+
     /// Which request of the mix `number` is.
     #[inline]
     pub(super) fn pick(&self, number: u64) -> u32 {
         if self.mix.requests.len() == 1 { 0 } else { self.mix.pick(number) as u32 }
     }
 
-    /// Gives back a request that was not processed.
-    pub(super) fn put_back(&mut self, planned: Planned) {
+    /// Takes back what was handed to a connection that cannot start it.
+    pub(super) fn take_back(&mut self, slot: u32) {
+        let slot = self.slots.get_mut(slot as usize);
+        let Some(planned) = slot.and_then(|slot| slot.handed.take()) else { return };
+        self.handed -= 1;
         self.source.put_back(planned);
         self.recorder.put_back(&planned);
         self.dry = false;
         // Connections that rest have to be asked again.
         self.steward.notify_one();
-    }
-
-    /// Takes back what was handed to a connection that cannot start it.
-    pub(super) fn take_back(&mut self, slot: u32) {
-        if let Some(planned) = self.slots.get_mut(slot as usize).and_then(|slot| slot.handed.take())
-        {
-            self.handed -= 1;
-            self.put_back(planned);
-        }
     }
 
     /// Since when there has been room, for a connection that has some now.

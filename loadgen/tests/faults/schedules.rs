@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use falconry_loadgen::connect::Connector;
-use falconry_loadgen::plan::{End, Load, Plan};
+use falconry_loadgen::plan::{End, Load, Plan, Session};
 use falconry_loadgen::protocol::Protocol;
 use falconry_loadgen::record::Recording;
 use falconry_loadgen::request::{Content, Mix, Options};
@@ -119,9 +119,7 @@ impl Schedule {
         if let Load::Closed(End::Count(count)) = self.load {
             assert_eq!((counts.planned, counts.unsent), (count, 0));
         }
-        if !self.timeout {
-            assert_eq!(counts.answered + counts.unsent, counts.planned);
-        }
+        assert_eq!(counts.answered + counts.failed + counts.unsent, counts.planned);
         let contents = self.kinds.iter().map(|kind| kind.parts().3);
         let contents: Option<u64> = contents
             .zip(&counts.requests)
@@ -151,6 +149,12 @@ fn schedules() -> impl Strategy<Value = Schedule> {
     let load = prop_oneof![
         (1..60u64).prop_map(|count| Load::Closed(End::Count(count))),
         (1..60u32).prop_map(|requests| rate(f64::from(requests), SECOND)),
+        (1..20u32, 2..6u32, 0..200u32).prop_map(|(sessions, requests, think)| {
+            let Load::Open(schedule, arrivals, _) = rate(f64::from(sessions), SECOND) else {
+                unreachable!()
+            };
+            Load::Open(schedule, arrivals, Session { requests, think: think * MS })
+        }),
     ];
     let protocol = prop::sample::select(vec![Protocol::H1, Protocol::H2]);
     let capacity = prop_oneof![1..100usize, Just(64 * 1024)];

@@ -139,3 +139,36 @@ fn sessions_of_the_warm_up_are_not_counted() {
         assert_eq!((recording.counts.planned, recording.counts.answered), (6, 6));
     });
 }
+
+#[test]
+fn what_is_left_of_a_session_in_an_interrupted_warm_up_is_unsent_there() {
+    on_virtual_time(async || {
+        let mut plan = two_sessions(10, millis(100));
+        plan.warm_up = SECOND;
+        let share = share(plan, reference(), "/plaintext");
+        let stop = share.stop.clone();
+        spawn_local(async move {
+            sleep(millis(420)).await;
+            stop.set();
+        });
+        let recording = h1(share).await;
+        assert!(recording.interrupted);
+        assert_eq!((recording.counts.planned, recording.length), (0, 0));
+        let warm_up = &recording.warm_up;
+        assert_eq!((warm_up.planned, warm_up.answered + warm_up.unsent), (10, 10), "{warm_up:?}");
+        assert!((2..=3).contains(&warm_up.answered), "{warm_up:?}");
+    });
+}
+
+#[test]
+fn without_a_drain_a_session_ends_with_the_run() {
+    on_virtual_time(async || {
+        let mut plan = two_sessions(4, millis(200));
+        plan.drain = Duration::ZERO;
+        // At 250, 450, 650 and 850 ms, and at 750 and 950 ms.
+        let recording = h1(share(plan, reference(), "/plaintext")).await;
+        let counts = &recording.counts;
+        assert_eq!((counts.planned, counts.answered, counts.unsent), (8, 6, 2), "{counts:?}");
+        assert_eq!(recording.drain_length, 0);
+    });
+}
