@@ -9,6 +9,7 @@
 //! | `samples` | requests one by one |
 //! | `secure` | over TLS |
 //! | `sessions` | users who send one request behind the other |
+//! | `shapes` | runs of random shape |
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
 mod accounts;
@@ -17,6 +18,7 @@ mod runs;
 mod samples;
 mod secure;
 mod sessions;
+mod shapes;
 mod support;
 #[path = "../virtual_time/mod.rs"]
 mod virtual_time;

@@ -106,7 +106,7 @@ fn requests(counts: &Counts) -> String {
     }
     if counts.put_back > 0 {
         text.push_str(&format!(
-            "; {} given back by the server and sent again",
+            "; {} given back by the server, to be sent again",
             units::count(counts.put_back)
         ));
     }

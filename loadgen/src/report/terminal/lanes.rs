@@ -65,7 +65,7 @@ fn table(names: &Names, lanes: &[Lane]) -> Vec<Vec<String>> {
     table.row("answers", "", |lane| Some(units::count(lane.recording.counts.answered)));
     table.row("failed", "", |lane| Some(units::count(lane.recording.counts.failed)));
     table.row("never sent", "the end came first", |lane| counted(lane.recording.counts.unsent));
-    table.row("given back", "by the server, and sent again", |lane| {
+    table.row("given back", "by the server, to be sent again", |lane| {
         counted(lane.recording.counts.put_back)
     });
     table.row("errors", "failed, never sent, or answered with a status from 400", |lane| {
