@@ -1,6 +1,6 @@
 //! The options of `falconry load`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -79,9 +79,10 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = value::time, help_heading = LOAD)]
     pub(super) drain: Duration,
     /// Seed of all that is random
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, help_heading = LOAD)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = value::number::<u64>)]
+    #[arg(help_heading = LOAD)]
     pub(super) seed: u64,
-    /// h1, h2, or both in alternating blocks: h1,h2 [default: h1]
+    /// h1, h2, or both in alternating blocks: h1,h2 [default: h1; both without a target]
     #[arg(long, value_enum, value_name = "PROTOCOLS", value_delimiter = ',', help_heading = LOAD)]
     #[arg(hide_possible_values = true)]
     pub(super) proto: Vec<ProtocolArg>,
@@ -124,17 +125,19 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "DIR", help_heading = SHARDS)]
     pub(super) shard_dir: Option<PathBuf>,
     /// Name that all shards of a run share [default: of plan and --start-at]
-    #[arg(long, value_name = "NAME", help_heading = SHARDS)]
+    #[arg(long, value_name = "NAME", requires = "shard_dir", help_heading = SHARDS)]
     pub(super) run_id: Option<String>,
     /// How often this shard was tried before
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = SHARDS)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = value::number::<u32>)]
+    #[arg(requires = "shard_dir", help_heading = SHARDS)]
     pub(super) attempt: u32,
 
     /// Sample CPU, memory, threads and descriptors of this process and its children
-    #[arg(long, value_name = "PID", help_heading = SYSTEM)]
+    #[arg(long, value_name = "PID", value_parser = value::number::<u32>, help_heading = SYSTEM)]
     pub(super) pid: Option<u32>,
     /// Pin the threads to these cores, in turn: 1 or 2,3
-    #[arg(long, value_name = "CORES", value_delimiter = ',', help_heading = SYSTEM)]
+    #[arg(long, value_name = "CORES", value_parser = value::number::<usize>, value_delimiter = ',')]
+    #[arg(help_heading = SYSTEM)]
     pub(super) pin: Vec<usize>,
     /// Print lines instead of the live view
     #[arg(long, help_heading = SYSTEM)]
@@ -268,6 +271,20 @@ impl ConnectionArgs {
         ];
         options.into_iter().find_map(|(name, value)| value.map(|_| name))
     }
+
+    /// An option that says nothing without TLS, if one is there; --insecure harms nobody.
+    pub(super) fn option_of_tls(&self) -> Option<&'static str> {
+        let options = [
+            ("--cacert", self.cacert.is_some()),
+            ("--cert", self.cert.is_some()),
+            ("--sni", self.sni.is_some()),
+            ("--no-sni", self.no_sni),
+            ("--alpn", !self.alpn.is_empty()),
+            ("--resume", self.resume),
+            ("--keylog", self.keylog.is_some()),
+        ];
+        options.into_iter().find_map(|(name, is_there)| is_there.then_some(name))
+    }
 }
 
 /// What is written; `-` is standard output.
@@ -295,6 +312,20 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     #[arg(help_heading = REPORTS)]
     pub(crate) interval: Duration,
+}
+
+impl ReportArgs {
+    /// The files asked for, by their options.
+    pub(crate) fn files(&self) -> [(&'static str, Option<&Path>); 6] {
+        [
+            ("--json", self.json.as_deref()),
+            ("--csv", self.csv.as_deref()),
+            ("--html", self.html.as_deref()),
+            ("--hgrm", self.hgrm.as_deref()),
+            ("--hlog", self.hlog.as_deref()),
+            ("--junit", self.junit.as_deref()),
+        ]
+    }
 }
 
 /// A protocol on the command line.

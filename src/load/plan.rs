@@ -45,7 +45,9 @@ pub(super) fn plan(args: &LoadArgs, blocks: usize, threads: usize) -> Result<Pla
             let arrivals = args.arrivals.into();
             let session = session(args);
             let length = match count {
-                Some(count) => Some(time_of(rate, sessions(count, session)?)? / many),
+                Some(count) => {
+                    Some(time_of(rate, sessions(count, session)?.div_ceil(u64::from(many)))?)
+                }
                 None if rate.is_open() => Some(length),
                 // A schedule that says how long it takes is carried out whole in each block.
                 None => args.duration,
