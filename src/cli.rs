@@ -94,9 +94,9 @@ pub(crate) fn one_on_stdout<'a>(
     }
 }
 
-/// Says on standard error what went wrong.
+/// Says on standard error what went wrong. Where nobody reads it, the exit code says so alone.
 pub(crate) fn complain(message: &str) {
-    eprintln!("falconry: {message}");
+    let _ = writeln!(io::stderr(), "falconry: {message}");
 }
 
 #[cfg(test)]

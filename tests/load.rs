@@ -555,6 +555,10 @@ fn a_reader_that_goes_away_is_no_error() {
         assert_eq!(text(&output.stderr), "");
         ended_well(&output);
     }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let refused = output(command(&["load", "localhost"]).stderr(writer));
+    assert_eq!(refused.status.code(), Some(1));
 }
 
 #[test]

@@ -59,6 +59,22 @@ fn a_connection_that_ends_by_a_fault_is_told_and_one_that_does_not_is_not() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_does_not_end_the_server() {
+    let (mut running, mut lines) = serve(&["--listen", "http://127.0.0.1:0", "--log", "debug"]);
+    let address = address(&mut lines);
+    drop(running.stderr.take());
+    for _ in 0..2 {
+        let mut stream = connect(&address);
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    terminate(&running);
+    assert_eq!(running.end().status.code(), Some(0));
+}
+
+#[test]
 fn a_client_that_stalls_in_its_tls_handshake_does_not_hold_a_shutdown() {
     let (mut running, mut lines) = serve(&["--listen", "https://127.0.0.1:0", "--log", "debug"]);
     let mut stalled = connect(&address(&mut lines));
