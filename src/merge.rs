@@ -20,7 +20,7 @@ Examples:
   falconry load http://127.0.0.1:8080/ -R 2000 --shard 2/2 --run-id a --shard-dir two
   falconry merge one two --html report.html --expect 'p99<5ms'
 
-Exit codes are those of `falconry load`. Shards of different plans are refused, missing ones named.
+Expectations and exit codes are those of `falconry load`. Shards of different plans are refused, missing ones named.
 On several machines, let --start-at start them together.")]
 pub(crate) struct MergeArgs {
     /// Directories of --shard-dir, in any order (docs/shards.md)

@@ -568,6 +568,25 @@ fn help_and_completions_know_the_commands() {
     let help = text(&help.stdout);
     assert!(help.contains("Examples") && help.contains("Exit codes"), "{help}");
     // It fits a terminal of a hundred columns.
+    // What it says of schedules and expectations is taken: the target is what is amiss.
+    for (option, word, more) in [
+        ("-R", "1.5k/s for 30s", ""),
+        ("-R", "100..2000/s for 60s", ""),
+        ("-R", "steps 100..500/s by 100 each 10s", ""),
+        ("-R", "6x(100/s for 9s, 1k/s for 1s)", ""),
+        ("--expect", "p99.9", "<5ms"),
+        ("--expect", "mean", "<=5ms"),
+        ("--expect", "service.p99", "<5ms"),
+        ("--expect", "connect.max", "<5ms"),
+        ("--expect", "rate", ">=1000"),
+        ("--expect", "errors", "<0.1%"),
+        ("--expect", "status.5xx", "==0"),
+        ("--expect", "status.404", ">1"),
+        ("--expect", "violations", "==0"),
+    ] {
+        assert!(help.contains(word), "{word}");
+        refused(&["load", "localhost", option, &format!("{word}{more}")], "port");
+    }
     let wide = help.lines().find(|line| line.chars().count() > 100);
     assert_eq!(wide, None);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

@@ -29,6 +29,19 @@ Without -R, a closed loop: each connection sends on when it is answered, so that
 stalls is asked less. With it, an open loop: latency counts from the moment at which a request was
 planned, so that a stall cannot hide those that had to wait. Latency from sending stands beside it.
 
+A schedule (-R) is one of these or several, with commas between them:
+  1.5k/s for 30s                    so many a second (/m a minute, /h an hour)
+  100..2000/s for 60s               from one rate to the other in a straight line
+  steps 100..500/s by 100 each 10s  from one rate to the other in steps
+  6x(100/s for 9s, 1k/s for 1s)     what is in parentheses so many times
+
+An expectation (--expect) is a figure, one of < <= > >= ==, and a value; 'h2:' before it names a lane:
+  p50 p99.9 mean max                latency from the plan, 5ms
+  service.p99 connect.max           the same of another series
+  rate                              answers a second, 1000
+  errors status.5xx status.404      a number, or a share of all requests, 0.1%
+  violations                        a number (--verify)
+
 Exit codes:
   0    all is well
   1    usage, input or output, or the target cannot be reached
