@@ -216,6 +216,7 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     refused(&["load", "--samples", "/nonexistent/all.tsv"], "cannot write /nonexistent/all.tsv");
     refused(&["load", "https://localhost:1", "--cacert", "/nonexistent"], "/nonexistent");
     refused(&["load", "--nonesuch"], "--nonesuch");
+    refused(&["load", "--start-at", "noon"], "since 1970");
     refused(&["load", "--seed", "x"], "`x` is no whole number");
     refused(&["load", "--pid", "x"], "`x` is no whole number");
     refused(&["load", "--pin", "0,x"], "`x` is no whole number");

@@ -132,7 +132,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "I/N", value_parser = shard, help_heading = SHARDS)]
     pub(super) shard: Option<Shard>,
     /// Start at this time, in seconds since 1970, all shards together
-    #[arg(long, value_name = "SECONDS", value_parser = value::time, help_heading = SHARDS)]
+    #[arg(long, value_name = "SECONDS", value_parser = moment, help_heading = SHARDS)]
     pub(super) start_at: Option<Duration>,
     /// Write what `falconry merge` needs into this directory
     #[arg(long, value_name = "DIR", help_heading = SHARDS)]
@@ -403,6 +403,13 @@ fn window(text: &str, least: u32) -> Result<u32, String> {
     let octets = value::octets(text)?;
     let window = u32::try_from(octets).ok().filter(|it| (least..=0x7fff_ffff).contains(it));
     window.ok_or_else(|| format!("give {least} to 2147483647 octets"))
+}
+
+/// Reads a moment, in seconds since 1970.
+fn moment(text: &str) -> Result<Duration, String> {
+    value::time(text).map_err(|_| {
+        format!("`{text}` is no number of seconds since 1970, which `date +%s` prints")
+    })
 }
 
 /// Reads a share, `2/3`: counted from 1, as people do.
