@@ -23,9 +23,10 @@ use falconry_fixtures::{Level, Protocol, Values};
 #[cfg(feature = "witness")]
 use falconry_transport::Scheme;
 
+use crate::cli::{self, is_stdout};
 use crate::interrupt::Interrupt;
 use crate::target::Named;
-use crate::{cli, serve, value};
+use crate::{serve, value};
 
 /// Judge an HTTP server against the RFCs
 #[derive(Args, Debug)]
@@ -192,6 +193,13 @@ fn check(args: &CheckArgs) -> Result<u8, Refusal> {
         return print(&explain::list(&chosen));
     }
 
+    cli::one_on_stdout([
+        ("--json", args.json.as_deref()),
+        ("--junit", args.junit.as_deref()),
+        ("--markdown", args.markdown.as_deref()),
+        ("--write-baseline", args.write_baseline.as_deref()),
+    ])
+    .map_err(usage)?;
     let known = match &args.baseline {
         Some(path) => known_deviations(path, &entries)?,
         None => KnownSet::new(),
@@ -394,7 +402,6 @@ fn known_deviations(path: &Path, entries: &[Entry]) -> Result<KnownSet, Refusal>
 
 /// Prints the report and writes the files asked for: all that can be written, then the first error.
 fn deliver(args: &CheckArgs, report: &Report, before: &KnownSet) -> Result<(), Refusal> {
-    let is_stdout = |path: &Path| path == Path::new("-");
     let mut files: Vec<(&Path, String)> = Vec::new();
     for (path, write) in [
         (&args.json, write_json as fn(&Report) -> String),
@@ -404,13 +411,14 @@ fn deliver(args: &CheckArgs, report: &Report, before: &KnownSet) -> Result<(), R
         files.extend(path.as_deref().map(|path| (path, write(report))));
     }
     // A run that could not judge, or not to its end, has nothing to say of deviations.
-    if let Some(path) = &args.write_baseline
-        && report.baseline.is_none()
-        && !report.interrupted
-    {
-        files.push((path, known::write(&report.cases, before)));
-    } else if let Some(path) = args.write_baseline.as_ref().filter(|_| report.interrupted) {
-        cli::complain(&format!("interrupted: {} is left as it was", path.display()));
+    match &args.write_baseline {
+        Some(path) if report.interrupted => {
+            cli::complain(&format!("interrupted: {} is left as it was", path.display()));
+        }
+        Some(path) if report.baseline.is_none() => {
+            files.push((path, known::write(&report.cases, before)));
+        }
+        _ => {}
     }
     let mut outcome = Ok(());
     if !files.iter().any(|(path, _)| is_stdout(path)) {

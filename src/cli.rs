@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -74,9 +75,28 @@ pub(crate) fn print(octets: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Says on standard error what went wrong.
+/// Whether a path stands for standard output.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Refuses several files on standard output, where nobody could tell them apart; each comes with its option.
+pub(crate) fn one_on_stdout<'a>(
+    files: impl IntoIterator<Item = (&'a str, Option<&'a Path>)>,
+) -> Result<(), String> {
+    let printed = files.into_iter().filter(|(_, path)| path.is_some_and(is_stdout));
+    let mut options = printed.map(|(option, _)| option);
+    match (options.next(), options.next()) {
+        (Some(one), Some(other)) => Err(format!(
+            "{one} and {other} cannot both go to standard output; name a file for one of them"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Says on standard error what went wrong. Where nobody reads it, the exit code says so alone.
 pub(crate) fn complain(message: &str) {
-    eprintln!("falconry: {message}");
+    let _ = writeln!(io::stderr(), "falconry: {message}");
 }
 
 #[cfg(test)]

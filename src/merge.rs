@@ -9,6 +9,7 @@ use falconry_loadgen::report::{Lane, Manifest, Report};
 use falconry_loadgen::shard::{self, Merged};
 use falconry_loadgen::stats::{self, Expectation};
 
+use crate::cli;
 use crate::load::{Refusal, ReportArgs, deliver, finish, outcome};
 
 /// Merge the shards of a load run into one report, without loss
@@ -19,7 +20,7 @@ Examples:
   falconry load http://127.0.0.1:8080/ -R 2000 --shard 2/2 --run-id a --shard-dir two
   falconry merge one two --html report.html --expect 'p99<5ms'
 
-Exit codes are those of `falconry load`. Shards of different plans are refused, missing ones named.
+Expectations and exit codes are those of `falconry load`. Shards of different plans are refused, missing ones named.
 On several machines, let --start-at start them together.")]
 pub(crate) struct MergeArgs {
     /// Directories of --shard-dir, in any order (docs/shards.md)
@@ -38,6 +39,7 @@ pub(crate) fn run(args: &MergeArgs) -> ExitCode {
 }
 
 fn merge(args: &MergeArgs) -> Result<u8, Refusal> {
+    cli::one_on_stdout(args.report.files()).map_err(Refusal::usage)?;
     let usage = |error: &dyn std::fmt::Display| Refusal::usage(error.to_string());
     let shards = args.dirs.iter().map(|dir| shard::read(dir).map_err(|error| usage(&error)));
     let merged =

@@ -1,5 +1,6 @@
 //! Values that several commands read from the command line.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use falconry_loadgen::plan::Length;
@@ -27,6 +28,11 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
         Some(number) => Ok(number),
         None => Err(format!("`{text}` is no number; write 1000, 10k or 2M")),
     }
+}
+
+/// Reads a whole number from 0.
+pub(crate) fn number<N: FromStr>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|_| format!("`{text}` is no whole number, or too large a one"))
 }
 
 /// Reads a number of octets: `65535`, `64KiB`, `16MiB`, `1GiB`.
@@ -57,6 +63,14 @@ mod tests {
     fn spans_are_above_zero() {
         assert_eq!(span("1m"), Ok(Duration::from_secs(60)));
         assert!(span("0ms").is_err());
+    }
+
+    #[test]
+    fn numbers_are_whole_and_fit() {
+        assert_eq!(number::<u32>("0"), Ok(0));
+        for bad in ["", "x", "-1", "1.5", "4294967296"] {
+            assert!(number::<u32>(bad).is_err_and(|error| error.contains(bad)), "{bad}");
+        }
     }
 
     #[test]

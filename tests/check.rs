@@ -135,6 +135,7 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     refused(&["--caps", "/nonexistent.toml"], "/nonexistent.toml");
     refused(&["--baseline", &known], "is no case");
     refused(&["--cases", "/nonexistent"], "/nonexistent");
+    refused(&["--json", "-", "--markdown", "-"], "--json and --markdown cannot both go to");
     refused(&["https://localhost:1", "--verify", &pem], "certificate");
 }
 

@@ -126,6 +126,22 @@ fn an_open_loop_sends_what_its_schedule_says() {
 }
 
 #[test]
+fn a_count_by_a_rate_is_of_whole_arrivals_in_each_block() {
+    let target = Target::start();
+    // As in a closed loop, what does not divide is rounded up.
+    for (plan, each) in [
+        (&["-n", "7", "-R", "300"][..], 3 * 3),
+        (&["-n", "10", "-R", "100", "--session", "5"], 3 * 5),
+        (&["-n", "7"], 3 * 3),
+    ] {
+        let blocks = ["--proto", "h1,h2", "--blocks", "3", "-c", "1", "-t", "1", "--json", "-"];
+        let report = json(&load(&[&[&*target.url][..], plan, &blocks].concat()));
+        assert_eq!(names(&report), ["h1", "h2"]);
+        assert_eq!(count(&report, "planned"), each, "{plan:?}");
+    }
+}
+
+#[test]
 fn sessions_arrive_by_the_rate_and_count_with_all_their_requests() {
     let target = Target::start();
     let options = ["-R", "100", "--session", "5", "--think", "10ms", "-n", "100", "--json", "-"];
@@ -200,6 +216,21 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     refused(&["load", "--samples", "/nonexistent/all.tsv"], "cannot write /nonexistent/all.tsv");
     refused(&["load", "https://localhost:1", "--cacert", "/nonexistent"], "/nonexistent");
     refused(&["load", "--nonesuch"], "--nonesuch");
+    refused(&["load", "--start-at", "noon"], "since 1970");
+    refused(&["load", "--seed", "x"], "`x` is no whole number");
+    refused(&["load", "--pid", "x"], "`x` is no whole number");
+    refused(&["load", "--pin", "0,x"], "`x` is no whole number");
+    refused(&["load", "--run-id", "a"], "--shard-dir");
+    refused(&["load", "--attempt", "1"], "--shard-dir");
+    refused(&["load", "--proto", "h1,h1"], "h1 is there twice");
+    refused(&["load", "h:1", "--vs", "h:1"], "h:1 is there twice");
+    refused(&["load", "--proto", "h1", "--expect", "h2:p99<5ms"], "`h2` is not measured");
+    for option in [&["--sni", "a"][..], &["--no-sni"], &["--resume"], &["--cacert", file]] {
+        refused(&[&["load", "http://h:1"][..], option].concat(), "is for TLS");
+    }
+    for command in [&["load", "--samples", "-"][..], &["load", "--csv", "-"], &["merge", file]] {
+        refused(&[command, &["--json", "-", "--junit", "-"]].concat(), "cannot both go to");
+    }
     #[cfg(feature = "witness")]
     refused(&["load", "--vs", "witness:hypre"], "hyper");
     refused(&["merge"], "<DIR>");
@@ -284,6 +315,10 @@ fn one_file_that_cannot_be_written_costs_no_other() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("cannot write /nonexistent/report.json"));
     assert!(fs::metadata(csv).unwrap().len() > 0);
+    let output = load(&[&target.url, "-n", "20", "--shard-dir", "/dev/null/shard"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("cannot write /dev/null/shard"));
+    assert!(text(&output.stdout).contains("20 answered"), "{}", text(&output.stdout));
 }
 
 /// The rows of a file of all requests, without the names of the columns, cut into their fields.
@@ -521,6 +556,10 @@ fn a_reader_that_goes_away_is_no_error() {
         assert_eq!(text(&output.stderr), "");
         ended_well(&output);
     }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let refused = output(command(&["load", "localhost"]).stderr(writer));
+    assert_eq!(refused.status.code(), Some(1));
 }
 
 #[test]
@@ -530,6 +569,25 @@ fn help_and_completions_know_the_commands() {
     let help = text(&help.stdout);
     assert!(help.contains("Examples") && help.contains("Exit codes"), "{help}");
     // It fits a terminal of a hundred columns.
+    // What it says of schedules and expectations is taken: the target is what is amiss.
+    for (option, word, more) in [
+        ("-R", "1.5k/s for 30s", ""),
+        ("-R", "100..2000/s for 60s", ""),
+        ("-R", "steps 100..500/s by 100 each 10s", ""),
+        ("-R", "6x(100/s for 9s, 1k/s for 1s)", ""),
+        ("--expect", "p99.9", "<5ms"),
+        ("--expect", "mean", "<=5ms"),
+        ("--expect", "service.p99", "<5ms"),
+        ("--expect", "connect.max", "<5ms"),
+        ("--expect", "rate", ">=1000"),
+        ("--expect", "errors", "<0.1%"),
+        ("--expect", "status.5xx", "==0"),
+        ("--expect", "status.404", ">1"),
+        ("--expect", "violations", "==0"),
+    ] {
+        assert!(help.contains(word), "{word}");
+        refused(&["load", "localhost", option, &format!("{word}{more}")], "port");
+    }
     let wide = help.lines().find(|line| line.chars().count() > 100);
     assert_eq!(wide, None);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

@@ -59,6 +59,39 @@ fn a_connection_that_ends_by_a_fault_is_told_and_one_that_does_not_is_not() {
 }
 
 #[test]
+fn a_connection_error_of_http2_is_logged_with_its_connection_and_rule() {
+    let (mut running, mut lines) = serve(&["--listen", "http://127.0.0.1:0", "--log", "debug"]);
+    let mut stream = connect(&address(&mut lines));
+    // PING where SETTINGS have to come first.
+    let octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x08\x06\0\0\0\0\0falconry";
+    stream.write_all(octets).unwrap();
+    let mut log = BufReader::new(running.stderr.take().unwrap()).lines();
+    let told = log.find(|line| line.as_ref().unwrap().contains("connection error"));
+    let told = told.expect("a line about it").unwrap();
+    assert!(told.contains("connection=") && told.contains("RFC 9113 §3.4"), "{told}");
+    drop(stream);
+    terminate(&running);
+    log.for_each(drop);
+    assert_eq!(running.end().status.code(), Some(0));
+}
+
+#[test]
+fn a_log_that_nobody_reads_does_not_end_the_server() {
+    let (mut running, mut lines) = serve(&["--listen", "http://127.0.0.1:0", "--log", "debug"]);
+    let address = address(&mut lines);
+    drop(running.stderr.take());
+    for _ in 0..2 {
+        let mut stream = connect(&address);
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    terminate(&running);
+    assert_eq!(running.end().status.code(), Some(0));
+}
+
+#[test]
 fn a_client_that_stalls_in_its_tls_handshake_does_not_hold_a_shutdown() {
     let (mut running, mut lines) = serve(&["--listen", "https://127.0.0.1:0", "--log", "debug"]);
     let mut stalled = connect(&address(&mut lines));

@@ -304,10 +304,10 @@ fn second_tries_are_told_with_the_cases_that_they_changed() {
         (
             1,
             Verdict::Fail,
-            "1 case had a second try, alone and with doubled waits, after a timeout or a failed connection: nothing changed.",
+            "1 case had a second try, alone and with doubled waits, after a timeout, a failed connection or a long time: nothing changed.",
         ),
-        (2, Verdict::Warn, "connection: h1.z.0, h1.z.1 came out otherwise."),
-        (9, Verdict::Warn, "connection: h1.z.0, h1.z.1, h1.z.2 and 6 others came out otherwise."),
+        (2, Verdict::Warn, "a long time: h1.z.0, h1.z.1 came out otherwise."),
+        (9, Verdict::Warn, "a long time: h1.z.0, h1.z.1, h1.z.2 and 6 others came out otherwise."),
     ] {
         let text = tried(count, before);
         assert!(text.contains(words), "{text}");

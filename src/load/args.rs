@@ -1,6 +1,6 @@
 //! The options of `falconry load`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -28,6 +28,19 @@ Examples, all but the first beside `falconry serve`:
 Without -R, a closed loop: each connection sends on when it is answered, so that a server that
 stalls is asked less. With it, an open loop: latency counts from the moment at which a request was
 planned, so that a stall cannot hide those that had to wait. Latency from sending stands beside it.
+
+A schedule (-R) is one of these or several, with commas between them:
+  1.5k/s for 30s                    so many a second (/m a minute, /h an hour)
+  100..2000/s for 60s               from one rate to the other in a straight line
+  steps 100..500/s by 100 each 10s  from one rate to the other in steps
+  6x(100/s for 9s, 1k/s for 1s)     what is in parentheses so many times
+
+An expectation (--expect) is a figure, one of < <= > >= ==, and a value; 'h2:' before it names a lane:
+  p50 p99.9 mean max                latency from the plan, 5ms
+  service.p99 connect.max           the same of another series
+  rate                              answers a second, 1000
+  errors status.5xx status.404      a number, or a share of all requests, 0.1%
+  violations                        a number (--verify)
 
 Exit codes:
   0    all is well
@@ -79,9 +92,10 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = value::time, help_heading = LOAD)]
     pub(super) drain: Duration,
     /// Seed of all that is random
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, help_heading = LOAD)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = value::number::<u64>)]
+    #[arg(help_heading = LOAD)]
     pub(super) seed: u64,
-    /// h1, h2, or both in alternating blocks: h1,h2 [default: h1]
+    /// h1, h2, or both in alternating blocks: h1,h2 [default: h1; both without a target]
     #[arg(long, value_enum, value_name = "PROTOCOLS", value_delimiter = ',', help_heading = LOAD)]
     #[arg(hide_possible_values = true)]
     pub(super) proto: Vec<ProtocolArg>,
@@ -118,23 +132,25 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "I/N", value_parser = shard, help_heading = SHARDS)]
     pub(super) shard: Option<Shard>,
     /// Start at this time, in seconds since 1970, all shards together
-    #[arg(long, value_name = "SECONDS", value_parser = value::time, help_heading = SHARDS)]
+    #[arg(long, value_name = "SECONDS", value_parser = moment, help_heading = SHARDS)]
     pub(super) start_at: Option<Duration>,
     /// Write what `falconry merge` needs into this directory
     #[arg(long, value_name = "DIR", help_heading = SHARDS)]
     pub(super) shard_dir: Option<PathBuf>,
     /// Name that all shards of a run share [default: of plan and --start-at]
-    #[arg(long, value_name = "NAME", help_heading = SHARDS)]
+    #[arg(long, value_name = "NAME", requires = "shard_dir", help_heading = SHARDS)]
     pub(super) run_id: Option<String>,
     /// How often this shard was tried before
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = SHARDS)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = value::number::<u32>)]
+    #[arg(requires = "shard_dir", help_heading = SHARDS)]
     pub(super) attempt: u32,
 
     /// Sample CPU, memory, threads and descriptors of this process and its children
-    #[arg(long, value_name = "PID", help_heading = SYSTEM)]
+    #[arg(long, value_name = "PID", value_parser = value::number::<u32>, help_heading = SYSTEM)]
     pub(super) pid: Option<u32>,
     /// Pin the threads to these cores, in turn: 1 or 2,3
-    #[arg(long, value_name = "CORES", value_delimiter = ',', help_heading = SYSTEM)]
+    #[arg(long, value_name = "CORES", value_parser = value::number::<usize>, value_delimiter = ',')]
+    #[arg(help_heading = SYSTEM)]
     pub(super) pin: Vec<usize>,
     /// Print lines instead of the live view
     #[arg(long, help_heading = SYSTEM)]
@@ -268,6 +284,20 @@ impl ConnectionArgs {
         ];
         options.into_iter().find_map(|(name, value)| value.map(|_| name))
     }
+
+    /// An option that says nothing without TLS, if one is there; --insecure harms nobody.
+    pub(super) fn option_of_tls(&self) -> Option<&'static str> {
+        let options = [
+            ("--cacert", self.cacert.is_some()),
+            ("--cert", self.cert.is_some()),
+            ("--sni", self.sni.is_some()),
+            ("--no-sni", self.no_sni),
+            ("--alpn", !self.alpn.is_empty()),
+            ("--resume", self.resume),
+            ("--keylog", self.keylog.is_some()),
+        ];
+        options.into_iter().find_map(|(name, is_there)| is_there.then_some(name))
+    }
 }
 
 /// What is written; `-` is standard output.
@@ -295,6 +325,20 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     #[arg(help_heading = REPORTS)]
     pub(crate) interval: Duration,
+}
+
+impl ReportArgs {
+    /// The files asked for, by their options.
+    pub(crate) fn files(&self) -> [(&'static str, Option<&Path>); 6] {
+        [
+            ("--json", self.json.as_deref()),
+            ("--csv", self.csv.as_deref()),
+            ("--html", self.html.as_deref()),
+            ("--hgrm", self.hgrm.as_deref()),
+            ("--hlog", self.hlog.as_deref()),
+            ("--junit", self.junit.as_deref()),
+        ]
+    }
 }
 
 /// A protocol on the command line.
@@ -359,6 +403,13 @@ fn window(text: &str, least: u32) -> Result<u32, String> {
     let octets = value::octets(text)?;
     let window = u32::try_from(octets).ok().filter(|it| (least..=0x7fff_ffff).contains(it));
     window.ok_or_else(|| format!("give {least} to 2147483647 octets"))
+}
+
+/// Reads a moment, in seconds since 1970.
+fn moment(text: &str) -> Result<Duration, String> {
+    value::time(text).map_err(|_| {
+        format!("`{text}` is no number of seconds since 1970, which `date +%s` prints")
+    })
 }
 
 /// Reads a share, `2/3`: counted from 1, as people do.

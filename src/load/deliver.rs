@@ -1,14 +1,14 @@
 //! Printing a report and writing its files.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use falconry_loadgen::record::Series;
 use falconry_loadgen::report::terminal::{self, Style};
 use falconry_loadgen::report::{Report, csv, hgrm, hlog, html, json, junit};
 
 use super::{Refusal, ReportArgs};
-use crate::cli;
+use crate::cli::{self, is_stdout};
 
 /// Prints the report and writes the files asked for: all that can be written, then the first error.
 ///
@@ -61,11 +61,6 @@ pub(crate) fn deliver(args: &ReportArgs, report: &Report, is_printed: bool) -> R
         outcome = outcome.and(written);
     }
     outcome
-}
-
-/// Whether that stands for standard output.
-pub(super) fn is_stdout(path: &Path) -> bool {
-    path == Path::new("-")
 }
 
 fn print(octets: &[u8]) -> Result<(), Refusal> {

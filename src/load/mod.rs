@@ -7,6 +7,7 @@ mod samples;
 mod shard;
 mod subject;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -74,13 +75,12 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
         // Said before anything is opened or printed; the run looks it up for itself.
         Sampler::new(process).map_err(|fault| Refusal::usage(fault.to_string()))?;
     }
+    let samples = ("--samples", args.samples.as_deref());
+    cli::one_on_stdout(args.report.files().into_iter().chain([samples])).map_err(Refusal::usage)?;
     let cores = available_parallelism().map_or(1, usize::from);
     let subjects = subjects(args, cores)?;
     let contests = contests(args, &subjects, cores)?;
-    let by_h2 = contests.iter().any(|contest| contest.job.protocol == Protocol::H2);
-    if let (false, Some(option)) = (by_h2, args.connection.option_of_h2()) {
-        return Err(Refusal::usage(format!("{option} is for HTTP/2; add --proto h2")));
-    }
+    concerns(args, &subjects, &contests)?;
     let sockets: usize =
         contests.iter().map(|contest| contest.job.plan.connections).max().unwrap_or(0);
     // Where the target is in this process, its ends of the connections are descriptors of ours, too.
@@ -102,21 +102,55 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     })?;
     let local = subjects.iter().any(|subject| plan::is_local(&subject.target));
     let report = report(args, &contests, &all, seconds, local.then_some(cores));
-    if let (Some(dir), Some(contest)) = (&args.shard_dir, contests.first()) {
-        shard::write(args, dir, &report, contest, monotonic)?;
-    }
+    let shard = match (&args.shard_dir, contests.first()) {
+        (Some(dir), Some(contest)) => shard::write(args, dir, &report, contest, monotonic),
+        _ => Ok(()),
+    };
     let is_printed = samples.as_ref().is_some_and(Samples::is_stdout);
     for contest in &contests {
         if !report.lanes.iter().any(|lane| lane.name == contest.name) {
             cli::complain(&format!("{} was not measured: its turn never came", contest.name));
         }
     }
-    deliver(&args.report, &report, is_printed)?;
-    samples.map_or(Ok(()), Samples::end)?;
+    let delivered = deliver(&args.report, &report, is_printed);
+    shard.and(delivered).and(samples.map_or(Ok(()), Samples::end))?;
     match outcome(&report)? {
         130 => Ok(interrupt.code()),
         code => Ok(code),
     }
+}
+
+/// Refuses what the command line says of nothing that is measured.
+fn concerns(args: &LoadArgs, subjects: &[Subject], contests: &[Contest]) -> Result<(), Refusal> {
+    let by_h2 = contests.iter().any(|contest| contest.job.protocol == Protocol::H2);
+    if let (false, Some(option)) = (by_h2, args.connection.option_of_h2()) {
+        return Err(Refusal::usage(format!("{option} is for HTTP/2; add --proto h2")));
+    }
+    let by_tls = subjects.iter().any(|subject| subject.target.scheme() == "https");
+    if let (false, Some(option)) = (by_tls, args.connection.option_of_tls()) {
+        return Err(Refusal::usage(format!("{option} is for TLS; name an https target")));
+    }
+    let names: Vec<&str> = contests.iter().map(|contest| &*contest.name).collect();
+    let mut seen = HashSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(**name)) {
+        return Err(Refusal::usage(format!(
+            "{twice} is there twice; --self-test compares a target with itself"
+        )));
+    }
+    for expectation in &args.expect {
+        let Some(lane) = &expectation.lane else { continue };
+        let is_it = |contest: &Contest| {
+            [&*contest.name, contest.job.protocol.name(), &*contest.target].contains(&&**lane)
+        };
+        if !contests.iter().any(is_it) {
+            return Err(Refusal::usage(format!(
+                "--expect {}: `{lane}` is not measured; there is {}",
+                expectation.text,
+                names.join(", ")
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The exit code that goes with a report.
@@ -143,9 +177,9 @@ fn unanswered(lane: &Lane) -> Option<Refusal> {
         Some((failure, _)) => failure.to_string(),
         None => "connections were closed, or the time was over, before one came".into(),
     };
-    let advice = match main.and_then(|(failure, _)| failure.advice()) {
-        Some(_) => "",
-        None => "; does the port speak this protocol, and is it TLS or cleartext?",
+    let advice = match main {
+        Some((failure, _)) if failure.advice().is_some() || failure.phase == Phase::Wait => "",
+        _ => "; does the port speak this protocol, and is it TLS or cleartext?",
     };
     let (target, protocol) = (&lane.target, lane.protocol);
     Some(Refusal::usage(format!(

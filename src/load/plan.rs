@@ -13,6 +13,7 @@ use falconry_loadgen::run::Timeouts;
 use super::args::{ConnectionArgs, LoadArgs, RequestArgs};
 use super::subject::Subject;
 use super::{Refusal, read};
+use crate::cli;
 
 /// How long a run takes if nobody says, and each lane where there are several.
 const DURATION: Duration = Duration::from_secs(10);
@@ -45,7 +46,9 @@ pub(super) fn plan(args: &LoadArgs, blocks: usize, threads: usize) -> Result<Pla
             let arrivals = args.arrivals.into();
             let session = session(args);
             let length = match count {
-                Some(count) => Some(time_of(rate, sessions(count, session)?)? / many),
+                Some(count) => {
+                    Some(time_of(rate, sessions(count, session)?.div_ceil(u64::from(many)))?)
+                }
                 None if rate.is_open() => Some(length),
                 // A schedule that says how long it takes is carried out whole in each block.
                 None => args.duration,
@@ -121,7 +124,7 @@ pub(super) fn mix(args: &LoadArgs, subject: &Subject) -> Result<Mix, Refusal> {
         };
         let cases = Mix::of_cases(filter, &values, args.seed).map_err(Refusal::usage)?;
         if !args.quiet {
-            eprintln!("falconry: {filter}: {cases}");
+            cli::complain(&format!("{filter}: {cases}"));
         }
         return Ok(cases.mix);
     }

@@ -132,7 +132,8 @@ pub struct CaseResult {
     pub beside: Option<BesideResult>,
     /// The error codes of the GOAWAYs that it received, each once, as they came.
     pub goaways: Vec<ErrorCode>,
-    /// What the first try gave, where a timeout or a failed connection led to a second one, whose verdict this is.
+    /// What the first try gave, where one that timed out, could not connect or went wrong slowly led to a second one, whose
+    /// verdict this is.
     pub first_try: Option<FirstTry>,
     /// What happened on its connections.
     pub connections: Vec<Transcript>,
@@ -348,7 +349,7 @@ impl Report {
             _ => format!("{} came out otherwise", changed.join(", ")),
         };
         Some(format!(
-            "{cases} had a second try, alone and with doubled waits, after a timeout or a failed connection: {changed}"
+            "{cases} had a second try, alone and with doubled waits, after a timeout, a failed connection or a long time: {changed}"
         ))
     }
 

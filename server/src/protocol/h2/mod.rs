@@ -85,6 +85,10 @@ pub(crate) async fn serve<A: Application>(
         poll_fn(|cx| driver.poll(cx, &mut tasks)).await
         // Requests that are still under way are dropped here.
     };
+    if let EndReason::Http2(fault) = reason {
+        let (section, code) = (fault.section(), fault.code());
+        tracing::debug!(connection = %info.id, %fault, %section, %code, "connection error");
+    }
     close(io, &connection, services, reason).await;
     reason
 }
@@ -315,10 +319,6 @@ impl Driver<'_, '_> {
         M: Fn(Start) -> F,
     {
         tasks.drop_all();
-        if let EndReason::Http2(fault) = reason {
-            let section = fault.section();
-            tracing::debug!(%fault, %section, code = %fault.code(), "connection error");
-        }
         self.connection.borrow_mut().say_goodbye(reason);
         Poll::Ready(reason)
     }
