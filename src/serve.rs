@@ -16,6 +16,8 @@ use falconry_transport::{ListenAddress, Scheme};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::value;
+
 /// Run the reference server.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -61,22 +63,25 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     pub single_acceptor: bool,
     /// Most open connections
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value::number::<u64>)]
     pub max_connections: Option<u64>,
     /// Most upgraded connections
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value::number::<u64>)]
     pub max_upgraded_connections: Option<u64>,
     /// Largest request content in octets
     #[arg(long, value_name = "OCTETS", default_value_t = 30_000_000)]
+    #[arg(value_parser = value::number::<u64>)]
     pub max_request_content: u64,
     /// Longest request line in octets
     #[arg(long, value_name = "OCTETS", default_value_t = 8192)]
+    #[arg(value_parser = value::number::<usize>)]
     pub max_request_line: usize,
     /// Largest request field section in octets
     #[arg(long, value_name = "OCTETS", default_value_t = 32 * 1024)]
+    #[arg(value_parser = value::number::<usize>)]
     pub max_field_section: usize,
     /// Most field lines of a request
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", value_parser = value::number::<usize>, default_value_t = 100)]
     pub max_field_lines: usize,
     /// Most open streams of an HTTP/2 connection
     #[arg(long, value_name = "N", default_value_t = 100)]
@@ -94,6 +99,7 @@ pub(crate) struct ServeArgs {
     pub head_timeout: Duration,
     /// Slowest request content and response in octets a second, after five seconds; 0 for any
     #[arg(long, value_name = "OCTETS", default_value_t = 240)]
+    #[arg(value_parser = value::number::<u32>)]
     pub min_rate: u32,
     /// Seconds that responses in progress get at a shutdown
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]

@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::process::ChildStdout;
 
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Running, command};
+use support::{Running, command, output};
 
 /// A server with these arguments, and the lines that it prints.
 fn serve(arguments: &[&str]) -> (Running, BufReader<ChildStdout>) {
@@ -73,6 +73,16 @@ fn a_connection_error_of_http2_is_logged_with_its_connection_and_rule() {
     terminate(&running);
     log.for_each(drop);
     assert_eq!(running.end().status.code(), Some(0));
+}
+
+#[test]
+fn a_number_that_is_none_is_told_as_such() {
+    for option in ["--max-connections", "--max-request-line", "--max-field-lines", "--min-rate"] {
+        let output = output(&mut command(&["serve", option, "many"]));
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{option}: {message}");
+        assert!(message.contains("`many` is no whole number"), "{option}: {message}");
+    }
 }
 
 #[test]
