@@ -216,6 +216,9 @@ fn bad_arguments_are_refused_with_a_sentence_that_helps() {
     refused(&["load", "--samples", "/nonexistent/all.tsv"], "cannot write /nonexistent/all.tsv");
     refused(&["load", "https://localhost:1", "--cacert", "/nonexistent"], "/nonexistent");
     refused(&["load", "--nonesuch"], "--nonesuch");
+    refused(&["load", "--bind", "here"], "no IP address");
+    // RFC 5737: an address of no machine.
+    refused(&["load", "--bind", "127.0.0.1,192.0.2.1"], "cannot come from 192.0.2.1");
     refused(&["load", "--start-at", "noon"], "since 1970");
     refused(&["load", "--seed", "x"], "`x` is no whole number");
     refused(&["load", "--pid", "x"], "`x` is no whole number");

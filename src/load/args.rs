@@ -1,5 +1,6 @@
 //! The options of `falconry load`.
 
+use std::net::{IpAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -238,8 +239,9 @@ pub(super) struct ConnectionArgs {
     #[arg(long, value_name = "PLACE", help_heading = CONNECTIONS)]
     pub(super) connect_to: Vec<String>,
     /// Connect from these addresses of this machine, in turn
-    #[arg(long, value_name = "ADDRESSES", value_delimiter = ',', help_heading = CONNECTIONS)]
-    pub(super) bind: Vec<std::net::IpAddr>,
+    #[arg(long, value_name = "ADDRESSES", value_delimiter = ',', value_parser = own_address)]
+    #[arg(help_heading = CONNECTIONS)]
+    pub(super) bind: Vec<IpAddr>,
     /// Window of an HTTP/2 stream: 65535, 1MiB [default: 1GiB]
     #[arg(long, value_name = "OCTETS", value_parser = stream_window, help_heading = CONNECTIONS)]
     pub(super) h2_window: Option<u32>,
@@ -403,6 +405,15 @@ fn window(text: &str, least: u32) -> Result<u32, String> {
     let octets = value::octets(text)?;
     let window = u32::try_from(octets).ok().filter(|it| (least..=0x7fff_ffff).contains(it));
     window.ok_or_else(|| format!("give {least} to 2147483647 octets"))
+}
+
+/// Reads an address of this machine: one to which a socket can be bound.
+fn own_address(text: &str) -> Result<IpAddr, String> {
+    let address = text.parse().map_err(|_| format!("`{text}` is no IP address"))?;
+    match UdpSocket::bind((address, 0)) {
+        Ok(_) => Ok(address),
+        Err(error) => Err(format!("connections cannot come from {address}: {error}")),
+    }
 }
 
 /// Reads a moment, in seconds since 1970.

@@ -138,11 +138,10 @@ fn concerns(args: &LoadArgs, subjects: &[Subject], contests: &[Contest]) -> Resu
         )));
     }
     for expectation in &args.expect {
-        let Some(lane) = &expectation.lane else { continue };
-        let is_it = |contest: &Contest| {
-            [&*contest.name, contest.job.protocol.name(), &*contest.target].contains(&&**lane)
+        let is_for = |contest: &Contest| {
+            expectation.is_for(&contest.name, contest.job.protocol, &contest.target)
         };
-        if !contests.iter().any(is_it) {
+        if let (Some(lane), false) = (&expectation.lane, contests.iter().any(is_for)) {
             return Err(Refusal::usage(format!(
                 "--expect {}: `{lane}` is not measured; there is {}",
                 expectation.text,

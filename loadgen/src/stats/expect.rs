@@ -19,6 +19,7 @@ use std::str::FromStr;
 
 use super::{Judged, by_status, needs, quantile, ratio};
 use crate::clock::Nanos;
+use crate::protocol::Protocol;
 use crate::record::Series;
 use crate::report::Lane;
 use crate::units;
@@ -218,9 +219,9 @@ impl Comparison {
 }
 
 impl Expectation {
-    /// Whether it is for this lane.
-    pub fn is_for(&self, lane: &Lane) -> bool {
-        let names = [lane.name.as_str(), lane.protocol.name(), lane.target.as_str()];
+    /// Whether it is for the lane of that name, by that protocol and of that target: one of the three, or all lanes.
+    pub fn is_for(&self, name: &str, protocol: Protocol, target: &str) -> bool {
+        let names = [name, protocol.name(), target];
         self.lane.as_deref().is_none_or(|lane| names.contains(&lane))
     }
 
@@ -349,7 +350,8 @@ pub fn judge(expectations: &[Expectation], lanes: &[Lane], verified: bool) -> Ve
     let mut judged = Vec::new();
     for expectation in expectations {
         let before = judged.len();
-        let own = lanes.iter().filter(|lane| expectation.is_for(lane));
+        let own =
+            lanes.iter().filter(|lane| expectation.is_for(&lane.name, lane.protocol, &lane.target));
         judged.extend(own.map(|lane| expectation.judge(lane, verified)));
         if judged.len() == before {
             judged.push(Judged {
