@@ -23,8 +23,8 @@ use falconry_fixtures::{Level, Protocol, Values};
 #[cfg(feature = "witness")]
 use falconry_transport::Scheme;
 
-use crate::cli::{self, is_stdout};
 use crate::interrupt::Interrupt;
+use crate::output::{self, complain, is_stdout, one_on_stdout};
 use crate::target::Named;
 use crate::{serve, value};
 
@@ -167,7 +167,7 @@ pub(crate) fn run(args: &CheckArgs) -> ExitCode {
     let code = match check(args) {
         Ok(code) => code,
         Err(Refusal(code, message)) => {
-            cli::complain(&message);
+            complain(&message);
             code
         }
     };
@@ -193,7 +193,7 @@ fn check(args: &CheckArgs) -> Result<u8, Refusal> {
         return print(&explain::list(&chosen));
     }
 
-    cli::one_on_stdout([
+    one_on_stdout([
         ("--json", args.json.as_deref()),
         ("--junit", args.junit.as_deref()),
         ("--markdown", args.markdown.as_deref()),
@@ -413,7 +413,7 @@ fn deliver(args: &CheckArgs, report: &Report, before: &KnownSet) -> Result<(), R
     // A run that could not judge, or not to its end, has nothing to say of deviations.
     match &args.write_baseline {
         Some(path) if report.interrupted => {
-            cli::complain(&format!("interrupted: {} is left as it was", path.display()));
+            complain(&format!("interrupted: {} is left as it was", path.display()));
         }
         Some(path) if report.baseline.is_none() => {
             files.push((path, known::write(&report.cases, before)));
@@ -438,7 +438,7 @@ fn deliver(args: &CheckArgs, report: &Report, before: &KnownSet) -> Result<(), R
 }
 
 fn print(text: &str) -> Result<u8, Refusal> {
-    cli::print(text.as_bytes()).map(|()| 0).map_err(usage)
+    output::print(text.as_bytes()).map(|()| 0).map_err(usage)
 }
 
 fn read_octets(path: &Path) -> Result<Vec<u8>, Refusal> {

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use crate::cli::{self, Cli};
+use crate::cli::Cli;
+use crate::output::{complain, print};
 
 /// Print a completion script for a shell
 #[derive(Args, Debug)]
@@ -23,10 +24,10 @@ pub(crate) fn run(args: &CompletionsArgs) -> ExitCode {
     // Into memory first: the generator panics where its writer fails.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "falconry", &mut script);
-    match cli::print(&script) {
+    match print(&script) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            cli::complain(&message);
+            complain(&message);
             ExitCode::from(2)
         }
     }

@@ -6,6 +6,7 @@ mod completions;
 mod interrupt;
 mod load;
 mod merge;
+mod output;
 mod serve;
 mod target;
 mod value;

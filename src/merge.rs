@@ -9,8 +9,8 @@ use falconry_loadgen::report::{Lane, Manifest, Report};
 use falconry_loadgen::shard::{self, Merged};
 use falconry_loadgen::stats::{self, Expectation};
 
-use crate::cli;
 use crate::load::{Refusal, ReportArgs, deliver, finish, outcome};
+use crate::output::one_on_stdout;
 
 /// Merge the shards of a load run into one report, without loss
 #[derive(Args, Debug)]
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &MergeArgs) -> ExitCode {
 }
 
 fn merge(args: &MergeArgs) -> Result<u8, Refusal> {
-    cli::one_on_stdout(args.report.files()).map_err(Refusal::usage)?;
+    one_on_stdout(args.report.files()).map_err(Refusal::usage)?;
     let usage = |error: &dyn std::fmt::Display| Refusal::usage(error.to_string());
     let shards = args.dirs.iter().map(|dir| shard::read(dir).map_err(|error| usage(&error)));
     let merged =

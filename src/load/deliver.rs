@@ -8,7 +8,7 @@ use falconry_loadgen::report::terminal::{self, Style};
 use falconry_loadgen::report::{Report, csv, hgrm, hlog, html, json, junit};
 
 use super::{Refusal, ReportArgs};
-use crate::cli::{self, is_stdout};
+use crate::output::{self, is_stdout};
 
 /// Prints the report and writes the files asked for: all that can be written, then the first error.
 ///
@@ -64,5 +64,5 @@ pub(crate) fn deliver(args: &ReportArgs, report: &Report, is_printed: bool) -> R
 }
 
 fn print(octets: &[u8]) -> Result<(), Refusal> {
-    cli::print(octets).map_err(Refusal::usage)
+    output::print(octets).map_err(Refusal::usage)
 }

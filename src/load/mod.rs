@@ -26,14 +26,14 @@ use falconry_loadgen::report::samples::Block;
 use falconry_loadgen::report::watch::Watch;
 use falconry_loadgen::report::{Lane, Manifest, Report};
 use falconry_loadgen::run::{self, Job, RunError, Sight, Stop};
-use falconry_loadgen::sample::Sampler;
+use falconry_loadgen::sample::{Cores, Sampler};
 use falconry_loadgen::{clock, sample, stats};
 
 pub(crate) use args::{LoadArgs, ReportArgs};
 pub(crate) use deliver::deliver;
 
-use crate::cli;
 use crate::interrupt::Interrupt;
+use crate::output::{complain, one_on_stdout};
 use samples::Samples;
 use subject::Subject;
 
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &LoadArgs) -> ExitCode {
 /// The exit code of a command, whose refusal is said on standard error.
 pub(crate) fn finish(outcome: Result<u8, Refusal>) -> ExitCode {
     ExitCode::from(outcome.unwrap_or_else(|refusal| {
-        cli::complain(&refusal.message);
+        complain(&refusal.message);
         refusal.code
     }))
 }
@@ -76,7 +76,7 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
         Sampler::new(process).map_err(|fault| Refusal::usage(fault.to_string()))?;
     }
     let samples = ("--samples", args.samples.as_deref());
-    cli::one_on_stdout(args.report.files().into_iter().chain([samples])).map_err(Refusal::usage)?;
+    one_on_stdout(args.report.files().into_iter().chain([samples])).map_err(Refusal::usage)?;
     let cores = available_parallelism().map_or(1, usize::from);
     let subjects = subjects(args, cores)?;
     let contests = contests(args, &subjects, cores)?;
@@ -95,13 +95,19 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     let started = SystemTime::now();
     let seconds = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let monotonic = sample::monotonic();
+    let cores_before = Cores::now();
     let all = measure(args, &contests, &mut samples, &stop, &interrupt);
+    let cores_used = Cores::now().zip(cores_before).map(|(now, before)| now.since(before));
     let all = all.map_err(|error| match error {
         RunError::Stopped => Refusal { code: interrupt.code(), message: error.to_string() },
         error => Refusal::usage(error.to_string()),
     })?;
     let local = subjects.iter().any(|subject| plan::is_local(&subject.target));
-    let report = report(args, &contests, &all, seconds, local.then_some(cores));
+    let threads = contests.first().map_or(0, |contest| contest.job.plan.threads);
+    let shared = local.then(|| stats::shared_cores(threads, cores)).flatten();
+    let stolen = cores_used.and_then(stats::stolen_time);
+    let surroundings: Vec<String> = shared.into_iter().chain(stolen).collect();
+    let report = report(args, &contests, &all, seconds, &surroundings);
     let shard = match (&args.shard_dir, contests.first()) {
         (Some(dir), Some(contest)) => shard::write(args, dir, &report, contest, monotonic),
         _ => Ok(()),
@@ -109,7 +115,7 @@ fn load(args: &LoadArgs) -> Result<u8, Refusal> {
     let is_printed = samples.as_ref().is_some_and(Samples::is_stdout);
     for contest in &contests {
         if !report.lanes.iter().any(|lane| lane.name == contest.name) {
-            cli::complain(&format!("{} was not measured: its turn never came", contest.name));
+            complain(&format!("{} was not measured: its turn never came", contest.name));
         }
     }
     let delivered = deliver(&args.report, &report, is_printed);
@@ -338,17 +344,18 @@ fn view(args: &LoadArgs, contests: &[Contest]) -> View {
     }
 }
 
+/// What was measured, with what there is to be said of the `surroundings` in which it was.
 fn report(
     args: &LoadArgs,
     contests: &[Contest],
     all: &[LaneRecordings],
     started: f64,
-    local: Option<usize>,
+    surroundings: &[String],
 ) -> Report {
     let mut lanes = Vec::new();
     for (contest, recordings) in contests.iter().zip(all) {
         let Some(recording) = recordings.whole() else { continue };
-        lanes.push(lane(contest, recording, args.seed, local));
+        lanes.push(lane(contest, recording, args.seed, surroundings));
     }
     let comparisons = match (contests, all) {
         ([base, others @ ..], [base_blocks, other_blocks @ ..]) => {
@@ -380,12 +387,10 @@ fn report(
     Report { manifest: manifest(args, contests, started), lanes, comparisons, expectations }
 }
 
-fn lane(contest: &Contest, recording: Recording, seed: u64, local: Option<usize>) -> Lane {
+fn lane(contest: &Contest, recording: Recording, seed: u64, surroundings: &[String]) -> Lane {
     let plan: &Plan = &contest.job.plan;
     let mut summary = stats::summary(&recording, &plan.load, seed);
-    if let Some(cores) = local {
-        summary.verdict.cautions.extend(stats::shared_cores(plan.threads, cores));
-    }
+    summary.verdict.cautions.extend(surroundings.iter().cloned());
     let (name, target) = (contest.name.clone(), contest.target.clone());
     Lane { name, target, protocol: contest.job.protocol, recording, summary }
 }

@@ -13,7 +13,7 @@ use falconry_loadgen::run::Timeouts;
 use super::args::{ConnectionArgs, LoadArgs, RequestArgs};
 use super::subject::Subject;
 use super::{Refusal, read};
-use crate::cli;
+use crate::output::complain;
 
 /// How long a run takes if nobody says, and each lane where there are several.
 const DURATION: Duration = Duration::from_secs(10);
@@ -124,7 +124,7 @@ pub(super) fn mix(args: &LoadArgs, subject: &Subject) -> Result<Mix, Refusal> {
         };
         let cases = Mix::of_cases(filter, &values, args.seed).map_err(Refusal::usage)?;
         if !args.quiet {
-            cli::complain(&format!("{filter}: {cases}"));
+            complain(&format!("{filter}: {cases}"));
         }
         return Ok(cases.mix);
     }

@@ -8,7 +8,7 @@ use falconry_loadgen::record::Ended;
 use falconry_loadgen::report::samples::{Block, Table};
 
 use super::Refusal;
-use crate::cli::is_stdout;
+use crate::output::is_stdout;
 
 /// The file of all requests.
 pub(super) struct Samples {

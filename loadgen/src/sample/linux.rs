@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use procfs::process::{Process, Stat};
 use procfs::{CurrentSI, KernelStats, ProcError};
 
-use super::{SampleFault, Usage};
+use super::{Cores, SampleFault, Usage};
 use crate::clock::Nanos;
 
 /// A process and its descendants.
@@ -59,14 +59,21 @@ impl Tree {
             return None;
         }
         self.known = read;
-        if let Ok(kernel) = KernelStats::current() {
-            let total = kernel.total;
-            let others = [total.irq, total.softirq].into_iter().flatten().sum::<u64>();
-            usage.machine = ticks(total.user + total.nice + total.system + others);
-            usage.stolen = ticks(total.steal.unwrap_or(0));
+        if let Some(cores) = cores() {
+            usage.machine = cores.used;
+            usage.stolen = cores.stolen;
         }
         Some(usage)
     }
+}
+
+pub(super) fn cores() -> Option<Cores> {
+    let total = KernelStats::current().ok()?.total;
+    let others = [total.irq, total.softirq].into_iter().flatten().sum::<u64>();
+    Some(Cores {
+        used: ticks(total.user + total.nice + total.system + others),
+        stolen: ticks(total.steal.unwrap_or(0)),
+    })
 }
 
 fn add(usage: &mut Usage, process: &Process, stat: &Stat) {

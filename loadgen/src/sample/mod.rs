@@ -33,6 +33,33 @@ pub struct Usage {
     pub stolen: Nanos,
 }
 
+/// CPU time of all cores of the machine.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Cores {
+    /// What all processes used, in nanoseconds.
+    pub used: Nanos,
+    /// What they had use for and the machine's host gave to others (steal), in nanoseconds.
+    pub stolen: Nanos,
+}
+
+impl Cores {
+    /// CPU time since the machine started; `None` where the system does not say.
+    pub fn now() -> Option<Self> {
+        #[cfg(target_os = "linux")]
+        return linux::cores();
+        #[cfg(not(target_os = "linux"))]
+        None
+    }
+
+    /// CPU time since an earlier moment.
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            used: self.used.saturating_sub(earlier.used),
+            stolen: self.stolen.saturating_sub(earlier.stolen),
+        }
+    }
+}
+
 /// What the machine's monotonic clock reads, in nanoseconds; 0 where there is none. By it shards of one machine are set side by
 /// side, whatever becomes of its wall clock.
 pub fn monotonic() -> Nanos {

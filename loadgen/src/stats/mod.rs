@@ -14,7 +14,7 @@ mod verdict;
 
 pub use exit::exit_code;
 pub use expect::{BadExpectation, Expectation, judge};
-pub use verdict::shared_cores;
+pub use verdict::{shared_cores, stolen_time};
 
 use hdrhistogram::Histogram;
 

@@ -7,6 +7,7 @@ use super::{Summary, Verdict, by_status, needs, ratio, steady};
 use crate::clock::Nanos;
 use crate::plan::{Load, Session};
 use crate::record::{Recording, Series};
+use crate::sample::Cores;
 use crate::units;
 
 /// Share of their time from which threads count as busy all the time: some of it goes where it is not charged.
@@ -23,6 +24,12 @@ const SLACK: f64 = 0.01;
 
 /// Requests that may go missing without a word, however few were planned.
 const FEW: f64 = 10.0;
+
+/// Share of the CPU time asked for from which on what the machine's host gave to others matters.
+const STOLEN_SHARE: f64 = 0.05;
+
+/// Stolen time below which the share says nothing: the kernel counts in steps of 10 ms.
+const MUCH_STOLEN: Nanos = 50_000_000;
 
 /// Judges a run by its numbers. The verdict that `summary` has so far is not looked at.
 pub(super) fn verdict(summary: &Summary, recording: &Recording, load: &Load) -> Verdict {
@@ -68,6 +75,17 @@ pub fn shared_cores(threads: usize, cores: usize) -> Option<String> {
             "Generator ({}) and target share {} and slow each other down: compare with runs on this machine only.",
             units::counted(threads as u64, "thread"),
             units::counted(cores as u64, "core")
+        )
+    })
+}
+
+/// What to add to the cautions of runs during which so much CPU time was used and stolen; `None` if it is little.
+pub fn stolen_time(cores: Cores) -> Option<String> {
+    let share = ratio(cores.stolen as f64, cores.used as f64 + cores.stolen as f64);
+    (cores.stolen >= MUCH_STOLEN && share >= STOLEN_SHARE).then(|| {
+        format!(
+            "The machine's host gave {} of the CPU time that was asked of it to others (steal): what they did is in the latencies.",
+            units::percent(share)
         )
     })
 }
@@ -446,6 +464,21 @@ mod tests {
                 "Too few samples: 800 answers, and p99 takes 1,000.",
             ]
         );
+    }
+
+    #[test]
+    fn stolen_time_is_told_where_it_is_much() {
+        let cores = |used: u64, stolen: u64| Cores {
+            used: used * MILLISECOND,
+            stolen: stolen * MILLISECOND,
+        };
+        assert_eq!(
+            stolen_time(cores(900, 100)).unwrap(),
+            "The machine's host gave 10.0% of the CPU time that was asked of it to others (steal): what they did is in the latencies."
+        );
+        assert_eq!(stolen_time(cores(960, 40)), None, "too small a share");
+        assert_eq!(stolen_time(cores(60, 40)), None, "too few steps");
+        assert_eq!(stolen_time(Cores::default()), None);
     }
 
     #[test]

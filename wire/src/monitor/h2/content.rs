@@ -1,9 +1,9 @@
 //! DATA of the server: windows, padding, where it may stand (RFC 9113 §6.1, §6.9).
 
 use super::Monitor;
+use super::frames::describe;
 use super::rules::Key;
 use super::streams::Phase;
-use super::theirs::describe;
 use crate::h2::{DEFAULT_WINDOW, Flags, FrameHead};
 
 /// The DATA frame that is unfinished.

@@ -2,9 +2,9 @@
 //! GOAWAY.
 
 use super::Monitor;
+use super::frames::describe;
 use super::rules::Key;
 use super::streams::Phase;
-use super::theirs::describe;
 use crate::h2::{
     DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, ErrorCode, FrameHead, FrameType, MAX_FRAME_SIZE,
     MAX_WINDOW, SettingId,

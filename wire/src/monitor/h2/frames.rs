@@ -1,6 +1,6 @@
 //! Octets to frames, without any rule and at any split.
 
-use crate::h2::{FRAME_HEAD_LEN, FrameHead, FrameType};
+use crate::h2::{FRAME_HEAD_LEN, FrameHead, FrameType, MAX_WINDOW};
 
 /// Cuts one direction into frames.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +64,16 @@ impl Cutter {
             _ => Piece::Lost(head),
         })
     }
+}
+
+/// A frame, as a message shows it.
+pub(super) fn describe(head: FrameHead) -> String {
+    let reserved = if head.stream_field > MAX_WINDOW { "R" } else { "" };
+    let flags = match head.flags.0 {
+        0 => String::new(),
+        flags => format!(" with flags {flags:#04x}"),
+    };
+    format!("{} on stream {reserved}{}{flags}", head.kind, head.stream())
 }
 
 /// Takes up to `len` octets off the front.

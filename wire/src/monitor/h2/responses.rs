@@ -2,10 +2,10 @@
 
 use super::Monitor;
 use super::fields::{self, Place};
+use super::frames::describe;
 use super::ours::{Block, LIMITS, MAX_TABLE, request};
 use super::rules::Key;
 use super::streams::{Phase, Request};
-use super::theirs::describe;
 use crate::h2::{FrameHead, FrameType};
 use crate::hpack::{self, DecodedSection};
 

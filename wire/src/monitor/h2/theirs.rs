@@ -2,7 +2,7 @@
 
 use super::Monitor;
 use super::content::Data;
-use super::frames::{Cutter, Piece};
+use super::frames::{Cutter, Piece, describe};
 use super::ours::{Block, MAX_TABLE};
 use super::rules::Key;
 use super::streams::Phase;
@@ -312,16 +312,6 @@ impl Monitor {
             _ => true,
         }
     }
-}
-
-/// A frame, as a message shows it.
-pub(super) fn describe(head: FrameHead) -> String {
-    let reserved = if head.stream_field > MAX_WINDOW { "R" } else { "" };
-    let flags = match head.flags.0 {
-        0 => String::new(),
-        flags => format!(" with flags {flags:#04x}"),
-    };
-    format!("{} on stream {reserved}{}{flags}", head.kind, head.stream())
 }
 
 /// Whether a frame type is registered, or reserved to be ignored.
