@@ -84,7 +84,7 @@ pub fn stolen_time(cores: Cores) -> Option<String> {
     let share = ratio(cores.stolen as f64, cores.used as f64 + cores.stolen as f64);
     (cores.stolen >= MUCH_STOLEN && share >= STOLEN_SHARE).then(|| {
         format!(
-            "The machine's host gave {} of the CPU time that was asked of it to others (steal): what they did is in the latencies.",
+            "The machine's host gave {} of the CPU time that was wanted here to others (steal): latencies hold that wait; measure again when it is quiet.",
             units::percent(share)
         )
     })
@@ -474,7 +474,7 @@ mod tests {
         };
         assert_eq!(
             stolen_time(cores(900, 100)).unwrap(),
-            "The machine's host gave 10.0% of the CPU time that was asked of it to others (steal): what they did is in the latencies."
+            "The machine's host gave 10.0% of the CPU time that was wanted here to others (steal): latencies hold that wait; measure again when it is quiet."
         );
         assert_eq!(stolen_time(cores(960, 40)), None, "too small a share");
         assert_eq!(stolen_time(cores(60, 40)), None, "too few steps");
