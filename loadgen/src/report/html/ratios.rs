@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::chart::{chart, figure, number};
 use super::{Section, clean};
 use crate::compare::{Comparison, Ratio};
-use crate::report::terminal::{self, chance, decimals, is_open};
+use crate::report::terminal::{self, chance, is_open, not_compared, written};
 use crate::report::{Report, units};
 
 /// Height of a row.
@@ -24,15 +24,11 @@ fn compared(comparison: &Comparison) -> Markup {
     let title = format!("{other} against {base}");
     let ratios: Vec<_> = comparison.ratios.iter().filter(|ratio| is_drawn(ratio)).collect();
     let open_loop = is_open(comparison);
-    let missing = comparison.missing.iter().map(|figure| terminal::figure(figure, open_loop));
-    let missing = missing.collect::<Vec<_>>().join(", ");
     let sentence = html! {
         "Ratios of " (other) " to " (base) ", from " (units::counted(comparison.pairs as u64, "pair")) " of blocks that took turns. "
         "Lines are 95% intervals. A difference is shown, in colour, where the line does not cross 1 and chance makes one as large in fewer "
         "than one of 20 comparisons (p below 0.05)."
-        @if !comparison.missing.is_empty() {
-            " Not compared: " (clean(&missing)) "; in some block nothing was answered, or too little for a percentile."
-        }
+        @if let Some(missing) = not_compared(comparison) { " " (missing) }
     };
     let none = html! { p { "There is nothing to compare." } };
     let drawn = if ratios.is_empty() {
@@ -101,12 +97,6 @@ fn forest(ratios: &[&Ratio], open_loop: bool) -> Markup {
 fn times(ratio: &Ratio) -> String {
     let (value, interval) = written(ratio);
     format!("× {value}  ({interval})")
-}
-
-/// A ratio and its interval, with the digits that it has in text.
-fn written(ratio: &Ratio) -> (String, String) {
-    let ((low, high), digits) = (ratio.confidence, decimals(ratio.ratio));
-    (format!("{:.digits$}", ratio.ratio), format!("{low:.digits$}..{high:.digits$}"))
 }
 
 /// A factor without digits that say nothing.

@@ -3,7 +3,7 @@
 use super::names::Names;
 use super::page::{Page, Tone, clean};
 use super::units;
-use crate::compare::{Comparison, FEWEST_PAIRS};
+use crate::compare::{Comparison, FEWEST_PAIRS, Ratio};
 
 /// A table for each comparison, and what it shows in sentences.
 pub(super) fn write(page: &mut Page, names: &Names, comparisons: &[Comparison]) {
@@ -17,24 +17,15 @@ pub(super) fn write(page: &mut Page, names: &Names, comparisons: &[Comparison]) 
                 .to_vec(),
         ];
         rows.extend(comparison.ratios.iter().map(|ratio| {
-            let (low, high) = ratio.confidence;
-            let digits = decimals(ratio.ratio);
-            vec![
-                figure(&ratio.figure, open_loop),
-                format!("{:.digits$}", ratio.ratio),
-                format!("{low:.digits$}..{high:.digits$}"),
-                chance(ratio.p_value),
-            ]
+            let (value, interval) = written(ratio);
+            vec![figure(&ratio.figure, open_loop), value, interval, chance(ratio.p_value)]
         }));
         if rows.len() > 1 {
             page.table("lrrr", &rows);
         }
         let pairs = units::counted(comparison.pairs as u64, "pair");
-        if !comparison.missing.is_empty() {
-            let missing: Vec<_> =
-                comparison.missing.iter().map(|it| figure(it, open_loop)).collect();
-            let why = "in some block nothing was answered, or too little for a percentile";
-            page.sentence(2, &format!("Not compared: {}; {why}.", missing.join(", ")));
+        if let Some(missing) = not_compared(comparison) {
+            page.sentence(2, &missing);
         }
         if comparison.ratios.is_empty() {
             continue;
@@ -52,9 +43,8 @@ pub(super) fn write(page: &mut Page, names: &Names, comparisons: &[Comparison]) 
                 page.sentence(
                     2,
                     &format!(
-                        "{other} has {:.*} times the {} of {base}.",
-                        decimals(ratio.ratio),
-                        ratio.ratio,
+                        "{other} has {} times the {} of {base}.",
+                        written(ratio).0,
                         figure(&ratio.figure, open_loop)
                     ),
                 );
@@ -93,8 +83,22 @@ pub(in crate::report) fn figure(name: &str, open_loop: bool) -> String {
 /// In front of the figures of a latency from send, where there is one from plan.
 const SERVICE: &str = "service ";
 
+/// Which figures are not compared, and why; `None` if all are.
+pub(in crate::report) fn not_compared(comparison: &Comparison) -> Option<String> {
+    let open_loop = is_open(comparison);
+    let missing: Vec<_> = comparison.missing.iter().map(|it| figure(it, open_loop)).collect();
+    let why = "in some block nothing was answered, or too little for a percentile";
+    (!missing.is_empty()).then(|| format!("Not compared: {}; {why}.", missing.join(", ")))
+}
+
+/// A ratio and its interval.
+pub(in crate::report) fn written(ratio: &Ratio) -> (String, String) {
+    let ((low, high), digits) = (ratio.confidence, decimals(ratio.ratio));
+    (format!("{:.digits$}", ratio.ratio), format!("{low:.digits$}..{high:.digits$}"))
+}
+
 /// Decimals of a ratio: more where two would hide that it is not 1, or not 0.
-pub(in crate::report) fn decimals(ratio: f64) -> usize {
+fn decimals(ratio: f64) -> usize {
     if (ratio - 1.0).abs() < 0.015 || ratio < 0.1 { 4 } else { 2 }
 }
 

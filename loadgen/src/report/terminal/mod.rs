@@ -10,7 +10,7 @@ use std::io;
 
 use super::Report;
 use super::units;
-pub(super) use comparisons::{chance, decimals, figure, is_open};
+pub(super) use comparisons::{chance, figure, is_open, not_compared, written};
 pub(super) use lane::phase;
 use names::Names;
 pub(super) use page::ascii;
