@@ -28,6 +28,8 @@ pub struct Unsent {
     pub waiting: u64,
     /// Measured requests that were planned already: put back and not taken again, or of a session that has begun.
     pub owed: u64,
+    /// The same of the warm-up.
+    pub warm_up_owed: u64,
 }
 
 /// The requests that one worker has still to send. Its connections share it.
@@ -72,8 +74,8 @@ struct Open {
     think: Nanos,
     /// The next requests of sessions that have begun, by planned time.
     following: VecDeque<Planned>,
-    /// Measured requests of sessions that have begun, less what was taken.
-    owed: u64,
+    /// Requests of sessions that have begun, less what was taken: of the warm-up, and measured ones.
+    owed: [u64; 2],
 }
 
 /// Room for what is put back without allocating.
@@ -111,7 +113,7 @@ impl Source {
                     requests: *requests,
                     think: nanos(*think),
                     following: VecDeque::new(),
-                    owed: 0,
+                    owed: [0; 2],
                 }))
             }
         };
@@ -191,15 +193,18 @@ impl Source {
     ///
     /// Cost: with Poisson arrivals some nanoseconds for each request of the whole plan that was due since.
     pub fn unsent(&self, now: Nanos) -> Unsent {
-        let (waiting, owed) = match &self.kind {
-            Kind::Closed(_) => (0, 0),
+        let (waiting, mut owed) = match &self.kind {
+            Kind::Closed(_) => (0, [0; 2]),
             Kind::Open(open) => {
                 let sessions = open.schedule.count_before(now.saturating_add(1).min(open.end));
                 (sessions.saturating_mul(u64::from(open.requests)), open.owed)
             }
         };
-        let put_back = self.put_back.iter().filter(|planned| planned.measured).count();
-        Unsent { waiting, owed: owed + put_back as u64 }
+        for planned in &self.put_back {
+            owed[usize::from(planned.measured)] += 1;
+        }
+        let [warm_up_owed, owed] = owed;
+        Unsent { waiting, owed, warm_up_owed }
     }
 }
 
@@ -229,16 +234,14 @@ impl Open {
         let at = arrival.filter(|at| *at <= now)?;
         let number = cursor.number().saturating_mul(u64::from(self.requests));
         cursor.advance();
-        if measured {
-            self.owed += u64::from(self.requests) - 1;
-        }
+        self.owed[usize::from(measured)] += u64::from(self.requests) - 1;
         Some(Planned { at, number, measured, again: false, brings: self.requests })
     }
 
     #[cold]
     fn take_following(&mut self, now: Nanos) -> Option<Planned> {
         let next = self.following.pop_front_if(|next| next.at <= now)?;
-        self.owed -= u64::from(next.measured);
+        self.owed[usize::from(next.measured)] -= 1;
         Some(next)
     }
 
@@ -264,7 +267,7 @@ impl Open {
 }
 
 impl Unsent {
-    /// Both together.
+    /// All measured ones.
     pub fn total(self) -> u64 {
         self.waiting.saturating_add(self.owed)
     }
@@ -324,7 +327,7 @@ mod tests {
             assert!(!source.is_exhausted(closes - 1));
             assert_eq!(source.take(closes), None);
             assert!(source.is_exhausted(closes));
-            assert_eq!(source.unsent(closes), Unsent { waiting: 9, owed: 0 });
+            assert_eq!(source.unsent(closes), Unsent { waiting: 9, ..Unsent::default() });
         }
     }
 
@@ -349,7 +352,7 @@ mod tests {
         let planned = source.take(SECOND / 20).expect("due");
         assert_eq!(source.unsent(SECOND / 20).total(), 0);
         source.put_back(planned);
-        assert_eq!(source.unsent(SECOND / 2), Unsent { waiting: 4, owed: 1 });
+        assert_eq!(source.unsent(SECOND / 2), Unsent { waiting: 4, owed: 1, warm_up_owed: 0 });
     }
 
     #[test]
@@ -362,7 +365,7 @@ mod tests {
         let milli = |ms: Nanos| ms * 1_000_000;
         let first = source.take(milli(250)).expect("arrival");
         assert_eq!((first.number, first.brings), (0, 3));
-        assert_eq!(source.unsent(milli(250)), Unsent { waiting: 0, owed: 2 });
+        assert_eq!(source.unsent(milli(250)), Unsent { owed: 2, ..Unsent::default() });
         assert_eq!(source.next_due(), Some(milli(750)));
         assert!(source.follow(first, milli(300)));
         assert_eq!(source.next_due(), Some(milli(400)));
@@ -380,7 +383,7 @@ mod tests {
         assert_eq!((third.number, third.at), (2, milli(800)));
         assert!(!source.follow(third, milli(950)));
         assert!(source.is_exhausted(milli(950)));
-        assert_eq!(source.unsent(milli(950)), Unsent { waiting: 0, owed: 2 });
+        assert_eq!(source.unsent(milli(950)), Unsent { owed: 2, ..Unsent::default() });
     }
 
     #[test]

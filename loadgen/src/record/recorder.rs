@@ -9,7 +9,7 @@ use super::tally::Tally;
 use super::{Compact, Ended, Lost, Opened, Recording, SLICE, Sample, Series, Slice, Violation};
 use crate::clock::Nanos;
 use crate::error::Failure;
-use crate::plan::Planned;
+use crate::plan::{Planned, Unsent};
 
 /// What a [`Recorder`] has to know of its run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,11 +45,7 @@ pub struct Recorder {
     series: Distributions,
     /// Measured requests by the slice of their plan, less what was handed out.
     planned: Vec<u64>,
-    /// Measured requests that were planned and wait to be taken: put back, or of a session that has begun.
-    owed: u64,
-    /// The same of the warm-up.
-    warm_up_owed: u64,
-    unsent: u64,
+    unsent: Unsent,
     /// When the last measured request was finished.
     last: Option<Nanos>,
     /// Slices that are over.
@@ -81,9 +77,7 @@ impl Recorder {
             warm_up: Tally::new(requests),
             series: Distributions::new(),
             planned: Vec::with_capacity(place(length.min(WEEK)) + 1),
-            owed: 0,
-            warm_up_owed: 0,
-            unsent: 0,
+            unsent: Unsent::default(),
             last: None,
             ready: VecDeque::new(),
             ended: samples.then(Vec::new),
@@ -97,9 +91,6 @@ impl Recorder {
     /// its requests, when it arrives.
     #[inline]
     pub fn planned(&mut self, planned: &Planned) {
-        if planned.again || planned.brings != 1 {
-            self.counted(planned);
-        }
         let brings = if planned.again { 0 } else { u64::from(planned.brings) };
         if !planned.measured {
             self.warm_up.counts.planned += brings;
@@ -112,31 +103,11 @@ impl Recorder {
         }
     }
 
-    /// Takes one that was planned before off what is owed, or adds the rest of a session.
-    #[cold]
-    fn counted(&mut self, planned: &Planned) {
-        let owed = self.owed(planned);
-        *owed = match planned.again {
-            false => owed.saturating_add(u64::from(planned.brings)).saturating_sub(1),
-            true => owed.saturating_sub(1),
-        };
-    }
-
-    /// Counts a request that the server surely did not process and that will be taken from the plan again.
-    pub fn put_back(&mut self, planned: &Planned) {
-        *self.owed(planned) += 1;
-    }
-
-    /// Counts that the server gave a request back.
-    pub fn given_back(&mut self, at: Nanos, measured: bool) {
+    /// Counts that a request was put back, since the server surely had not processed it.
+    pub fn put_back(&mut self, at: Nanos, measured: bool) {
         self.passed(at);
         let tally = if measured { &mut self.tally } else { &mut self.warm_up };
         tally.counts.put_back += 1;
-    }
-
-    /// How many requests of its part were planned and wait to be taken.
-    fn owed(&mut self, planned: &Planned) -> &mut u64 {
-        if planned.measured { &mut self.owed } else { &mut self.warm_up_owed }
     }
 
     /// Records an answer.
@@ -200,9 +171,9 @@ impl Recorder {
         })
     }
 
-    /// Counts requests that were due and never sent, at the end of a run. They count as planned, too.
-    pub fn unsent(&mut self, requests: u64) {
-        self.unsent += requests;
+    /// What was never sent, at the end of a run. What waits counts as planned, too; what is owed does already.
+    pub fn unsent(&mut self, unsent: Unsent) {
+        self.unsent = unsent;
     }
 
     /// Records a connection that was opened. How long its phases took is kept in any case: connections that were opened in
@@ -292,7 +263,7 @@ impl Recorder {
             (Part::Drain, to, _) => to.unwrap_or(now),
             (Part::Measured, None, Some(last)) => last + 1,
             // One that had nothing to do says nothing about how long it took.
-            (Part::Measured, None, None) if self.unsent == 0 => from,
+            (Part::Measured, None, None) if self.unsent.total() == 0 => from,
             (Part::Measured, ..) => now.max(from),
         };
         let length = end.saturating_sub(from);
@@ -310,17 +281,16 @@ impl Recorder {
             }
         }
         recording.warm_up = self.warm_up.take();
-        recording.warm_up.unsent += self.warm_up_owed;
+        recording.warm_up.unsent += self.unsent.warm_up_owed;
         recording.warm_up_length = from.min(now);
-        // What is owed was planned already.
-        let missed = self.unsent.saturating_sub(self.owed);
+        let (missed, unsent) = (self.unsent.waiting, self.unsent.total());
         if length == 0 {
             recording.warm_up.planned += missed;
-            recording.warm_up.unsent += self.unsent;
-        } else if self.unsent > 0 {
+            recording.warm_up.unsent += unsent;
+        } else if unsent > 0 {
             self.planned_first(last, missed);
             let mut slice = slice(last, length);
-            slice.counts.unsent = self.unsent;
+            slice.counts.unsent = unsent;
             self.ready.push_back(slice);
         }
         // Plans that came behind the end of their slices.
@@ -665,13 +635,11 @@ mod tests {
         for at in [1, 2, 3] {
             recorder.planned(&plan(at, true));
         }
-        recorder.put_back(&plan(2, true));
-        recorder.put_back(&plan(3, true));
         recorder.planned(&Planned { again: true, ..plan(2, true) });
         recorder.answered(&sample(20 * MILLI), true);
         recorder.answered(&sample(21 * MILLI), true);
         // The third waits again, and four more were never taken.
-        recorder.unsent(5);
+        recorder.unsent(Unsent { waiting: 4, owed: 1, warm_up_owed: 0 });
         let recording = all(recorder, SLICE);
         assert_eq!(recording.counts.unsent, 5);
         assert_eq!(recording.counts.planned, 7);
@@ -702,7 +670,7 @@ mod tests {
 
         let mut recorder = Recorder::new(options(SLICE, Some(10 * SLICE), true));
         recorder.answered(&sample(10 * MILLI), false);
-        recorder.unsent(3);
+        recorder.unsent(Unsent { waiting: 3, ..Unsent::default() });
         let recording = all(recorder, SLICE / 2);
         assert_eq!((recording.length, recording.slices.len()), (0, 0));
         assert_eq!(recording.warm_up.unsent, 3);
@@ -742,8 +710,7 @@ mod tests {
     fn warm_up_that_was_put_back_is_no_measured_request() {
         let mut recorder = Recorder::new(options(SLICE, Some(2 * SLICE), true));
         recorder.planned(&plan(5, false));
-        recorder.put_back(&plan(5, false));
-        recorder.unsent(3);
+        recorder.unsent(Unsent { waiting: 3, owed: 0, warm_up_owed: 1 });
         let recording = all(recorder, 2 * SLICE);
         assert_eq!((recording.counts.planned, recording.counts.unsent), (3, 3));
         assert_eq!((recording.warm_up.planned, recording.warm_up.unsent), (1, 1));

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Nanos;
 use crate::error::{Cause, Failure, Phase};
-use crate::plan::Planned;
+use crate::plan::{Planned, Unsent};
 use crate::record::{Lost, Opened, Options, Recorder, SLICE, Sample, Violation};
 
 /// Something that a worker tells its recorder.
@@ -69,7 +69,7 @@ fn recording(
         }
         tell(&mut recorder, at, event, to);
     }
-    recorder.unsent(unsent);
+    recorder.unsent(Unsent { waiting: unsent, ..Unsent::default() });
     while let Some(slice) = recorder.rolled(END) {
         recording.absorb(slice);
     }

@@ -384,6 +384,16 @@ mod tests {
         );
     }
 
+    /// So many more were planned and never sent: they count in the last of 40 slices.
+    fn never_sent(requests: u64) -> impl Fn(&mut Recording) {
+        move |recording| {
+            for counts in [&mut recording.counts, &mut recording.slices[39].counts] {
+                counts.planned += requests;
+                counts.unsent += requests;
+            }
+        }
+    }
+
     #[test]
     fn requests_that_were_never_sent_are_part_of_the_backlog() {
         // Half of what is planned is served: by the end, what was planned in the first half.
@@ -391,13 +401,7 @@ mod tests {
             planned: if slice < 20 { 100 } else { 0 },
             ..Part::even(50, MILLISECOND)
         };
-        let unsent = |recording: &mut Recording| {
-            recording.counts.planned += 2_000;
-            recording.counts.unsent += 2_000;
-            recording.slices[39].counts.planned = 2_000;
-            recording.slices[39].counts.unsent = 2_000;
-        };
-        let caution = &open(half, unsent).cautions[1];
+        let caution = &open(half, never_sent(2_000)).cautions[1];
         assert!(caution.starts_with("The backlog grew by 200/s (planned 400/s"), "{caution}");
     }
 
@@ -426,13 +430,7 @@ mod tests {
     fn no_backlog_grows_faster_than_is_planned() {
         // Four requests are sent and never answered, and the rest is never sent.
         let stuck = |slice| Part { planned: if slice == 0 { 4 } else { 0 }, ..Part::default() };
-        let unsent = |recording: &mut Recording| {
-            recording.counts.planned += 3_996;
-            recording.counts.unsent += 3_996;
-            recording.slices[39].counts.planned = 3_996;
-            recording.slices[39].counts.unsent = 3_996;
-        };
-        let caution = &open(stuck, unsent).cautions[1];
+        let caution = &open(stuck, never_sent(3_996)).cautions[1];
         assert!(caution.starts_with("The backlog grew by 400/s (planned 400/s"), "{caution}");
     }
 

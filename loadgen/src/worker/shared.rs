@@ -188,7 +188,6 @@ impl<E: Engine, W: Watch> Shared<E, W> {
         let Some(planned) = slot.and_then(|slot| slot.handed.take()) else { return };
         self.handed -= 1;
         self.source.put_back(planned);
-        self.recorder.put_back(&planned);
         self.dry = false;
         // Connections that rest have to be asked again.
         self.steward.notify_one();
@@ -431,8 +430,7 @@ impl<W: Watch> Sink for Batch<'_, W> {
         let Some(flight) = self.flights.take(ticket) else { return };
         self.see(Seen::Lost(ticket, None));
         self.source.put_back(flight.planned);
-        self.recorder.put_back(&flight.planned);
-        self.recorder.given_back(self.now, flight.planned.measured);
+        self.recorder.put_back(self.now, flight.planned.measured);
         *self.put_back_at = Some(self.now);
         *self.dry = false;
         // Connections that rest have to be asked again.

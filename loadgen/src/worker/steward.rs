@@ -251,10 +251,10 @@ impl<E: Engine, W: Watch, N: FnMut(News)> Steward<E, W, N> {
             shared.fail(ticket, Cause::Unfinished, now);
         }
         shared.end();
-        let mut unsent = shared.source.unsent(self.stopped.unwrap_or(now)).total();
+        let mut unsent = shared.source.unsent(self.stopped.unwrap_or(now));
         if self.stopped.is_none() {
             // A run by count that gave up.
-            unsent += shared.source.left();
+            unsent.waiting += shared.source.left();
         }
         shared.recorder.unsent(unsent);
     }
